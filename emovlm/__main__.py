@@ -1,0 +1,3 @@
+from emovlm.cli import main
+
+main()

@@ -1,0 +1,205 @@
+"""The verbs. No logic: each calls one function. Heavy imports stay inside the functions, so that --help is instant."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emovlm import UserError, __version__
+
+app = typer.Typer(
+    help="Fine-tune vision-language models on long-tailed emotion data, and score them in a way that can be defended.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, such as recipes/demo/tiny_video.yaml.")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides, such as sampler.strategy=natural.")
+]
+Launch = Annotated[
+    Path | None, typer.Option(help="An accelerate config, such as accelerate_configs/ddp.yaml: start several processes.")
+]
+
+
+@app.command()
+def train(
+    recipe: RecipePath,
+    overrides: Overrides = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the newest complete checkpoint.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Show classes, prompt and trained parameters, then stop.")] = False,
+    launch: Launch = None,
+) -> None:
+    """Train a recipe and evaluate the result."""
+    from emovlm import recipe as recipes
+    from emovlm import run as runs
+
+    found = recipes.load(recipe, overrides)
+    if found.train == "none":
+        raise UserError("train: none: there is nothing to train; `emovlm evaluate` scores the model as it is")
+    run = runs.folder_of(found, recipe)
+    if not dry_run:
+        runs.check_free(found, run, resume=resume)
+    if launch:
+        relaunch(launch)
+    _quiet_libraries()
+    if dry_run:
+        from emovlm.train.dry_run import dry_run as show
+
+        return show(found)
+    from emovlm.evaluate.evaluator import evaluate as evaluate_run
+    from emovlm.evaluate.evaluator import validator
+    from emovlm.report.tables import print_run
+    from emovlm.train.sft import train as train_run
+
+    train_run(found, run, resume=resume, validate=validator(found))
+    evaluate_run(found, run)
+    return print_run(run.folder)
+
+
+@app.command()
+def evaluate(
+    recipe: Annotated[Path, typer.Argument(metavar="RUN|RECIPE", help="A run folder, or a recipe.")],
+    overrides: Overrides = None,
+    split: Annotated[str | None, typer.Option(help="train, validation or test; by default the recipe's.")] = None,
+    launch: Launch = None,
+) -> None:
+    """Score a run's checkpoint on a split, or the model as it is (train=none)."""
+    from emovlm import recipe as recipes
+    from emovlm import run as runs
+
+    if recipe.is_dir():
+        run = runs.RunFolder(recipe)
+        found = recipes.load(run.recipe, overrides)
+    else:
+        found = recipes.load(recipe, overrides)
+        run = runs.folder_of(found, recipe)
+    if launch:
+        relaunch(launch)
+    _quiet_libraries()
+    from emovlm.evaluate.evaluator import evaluate as evaluate_run
+    from emovlm.report.tables import print_run
+
+    evaluate_run(found, run, split=split)
+    print_run(run.folder)
+
+
+@app.command()
+def study(
+    path: Annotated[Path, typer.Argument(metavar="STUDY", help="A study, such as recipes/demo/sampling.yaml.")],
+    overrides: Overrides = None,
+    launch: Launch = None,
+) -> None:
+    """Run the arms of a study that are not done yet, then write one report."""
+    from emovlm import study as studies
+
+    found = studies.load(path, overrides)
+    studies.plan(found, path)
+    if launch:
+        relaunch(launch)
+    _quiet_libraries()
+    from emovlm.evaluate.evaluator import evaluate as evaluate_run
+    from emovlm.evaluate.evaluator import validator
+    from emovlm.report.page import write_page
+    from emovlm.report.tables import print_study
+    from emovlm.train.sft import train as train_run
+
+    def train_arm(entry: studies.Planned) -> None:
+        typer.echo(f"== {entry.arm}, seed {entry.seed}: training", err=True)
+        train_run(entry.recipe, entry.run, resume=entry.run.env.exists(), validate=validator(entry.recipe))
+
+    def evaluate_arm(entry: studies.Planned) -> None:
+        typer.echo(f"== {entry.arm}, seed {entry.seed}: scoring {entry.recipe.evaluate.split}", err=True)
+        evaluate_run(entry.recipe, entry.run)
+
+    made, done = studies.conduct(found, path, train=train_arm, evaluate=evaluate_arm)
+    folder = studies.folder_of(found, path)
+    typer.echo(f"{made} runs made, {done} were done already", err=True)
+    print_study(folder)
+    typer.echo(f"report: {write_page(folder)}")
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A run folder or a study folder.")],
+) -> None:
+    """Write report.html again from the files of a run or a study."""
+    from emovlm.report.page import write_page
+
+    typer.echo(f"report: {write_page(folder)}")
+
+
+@app.command()
+def schema(
+    output: Annotated[Path | None, typer.Argument(help="A file; by default the terminal.")] = None,
+) -> None:
+    """Write the JSON schema of a recipe, which editors use for completion."""
+    from emovlm import recipe as recipes
+    from emovlm import run as runs
+
+    found = recipes.schema()
+    if output:
+        runs.write_json(output, found)
+    else:
+        typer.echo(json.dumps(found, indent=1))
+
+
+def relaunch(config: Path) -> None:
+    """Replace this process by `accelerate launch` of the same command without --launch."""
+    if not config.is_file():
+        raise UserError(f"--launch: {config}: no such file")
+    accelerate = Path(sys.executable).with_name("accelerate")
+    program = str(accelerate) if accelerate.exists() else shutil.which("accelerate")
+    assert program, "accelerate is not installed"
+    arguments = sys.argv[1:]
+    for index, argument in enumerate(arguments):
+        if argument == "--launch":
+            del arguments[index : index + 2]
+            break
+        if argument.startswith("--launch="):
+            del arguments[index]
+            break
+    os.execv(program, [program, "launch", "--config_file", str(config), "-m", "emovlm", *arguments])
+
+
+def _quiet_libraries() -> None:
+    """No hub for a local name, no warning about what the user cannot change."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        os.environ.setdefault("TQDM_DISABLE", "1")
+
+
+def version(value: bool) -> None:
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[bool, typer.Option("--version", callback=version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Exit codes: 0 done, 2 the user's mistake (one line, no traceback), 1 ours."""
+    try:
+        app()
+    except UserError as error:
+        message = " ".join(str(error).split())
+        typer.echo(f"error: {message}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""predictions.jsonl, the border between models and numbers: a header line, then one line a row.
+
+Everything after this file needs no GPU and no model.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emovlm import UserError
+from emovlm.run import write_jsonl
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """header: classes, scorer, prior, split, recipe_hash, protocol. rows: one dict a clip, in the order of the set."""
+
+    header: dict[str, Any]
+    rows: list[dict[str, Any]]
+
+    @property
+    def classes(self) -> list[str]:
+        return self.header["classes"]
+
+    def targets_N(self) -> np.ndarray:
+        """Class index of each row's target, -1 where it has none."""
+        index = {name: c for c, name in enumerate(self.classes)}
+        return np.array([index.get(row["target"], -1) for row in self.rows], dtype=np.int64)
+
+    def predicted_N(self) -> np.ndarray:
+        """The class with the largest score."""
+        return np.array([row["scores"] for row in self.rows]).argmax(axis=1)
+
+
+def row_of(row: Mapping[str, Any], classes: Sequence[str], scores_C: Sequence[float], times_s: Sequence[float]) -> dict:
+    """One line of the file. Only what was given to a scorer and what came out of it."""
+    label = row.get("label")
+    return {
+        "id": row["id"],
+        "target": None if label is None else classes[label],
+        "soft_target": row.get("soft_label"),
+        "subject": row.get("subject"),
+        "source": row.get("source"),
+        "media": row["media"],
+        "scores": [float(score) for score in scores_C],
+        "text": None,
+        "parsed": None,
+        "times_s": [round(float(time_s), 6) for time_s in times_s],
+        "hit": event_hit(row, times_s),
+    }
+
+
+def event_hit(row: Mapping[str, Any], times_s: Sequence[float]) -> bool | None:
+    """Whether a chosen frame lies in the annotated event; None where none is annotated."""
+    onset_s, offset_s = row.get("onset_s"), row.get("offset_s")
+    if onset_s is None or offset_s is None:
+        return None
+    return any(onset_s <= time_s <= offset_s for time_s in times_s)
+
+
+def write(path: Path, predictions: Predictions) -> None:
+    write_jsonl(path, [{"format": FORMAT, **predictions.header}, *predictions.rows])
+
+
+def read(path: Path) -> Predictions:
+    """Raises UserError naming the line: not JSON, no header, a missing or repeated id, an unknown class, a NaN score."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}; run `emovlm evaluate` first") from error
+    parsed = [_parse(path, number, line) for number, line in enumerate(lines, start=1)]
+    if not parsed or parsed[0].get("format") != FORMAT or not isinstance(parsed[0].get("classes"), list):
+        raise UserError(f"{path}:1: no header line with format {FORMAT} and classes; is it a predictions file?")
+    header, rows = parsed[0], parsed[1:]
+    if not rows:
+        raise UserError(f"{path}: holds no row")
+    seen: dict[str, int] = {}
+    for number, row in enumerate(rows, start=2):
+        row_id, scores = row.get("id"), row.get("scores")
+        if not isinstance(row_id, str) or not row_id:
+            raise UserError(f"{path}:{number}: the id is missing or no text")
+        if row_id in seen:
+            raise UserError(f"{path}:{number}: id '{row_id}' is already in line {seen[row_id]}")
+        seen[row_id] = number
+        if row.get("target") is not None and row["target"] not in header["classes"]:
+            raise UserError(f"{path}:{number}: class '{row['target']}' is not in the header ({header['classes']})")
+        if not isinstance(scores, list) or len(scores) != len(header["classes"]):
+            raise UserError(f"{path}:{number}: one score a class is expected ({len(header['classes'])})")
+        if not all(isinstance(score, int | float) and math.isfinite(score) for score in scores):
+            raise UserError(f"{path}:{number}: a score is no finite number: {scores}")
+    return Predictions({key: value for key, value in header.items() if key != "format"}, rows)
+
+
+def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise UserError(f"{path}:{number}: not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path}:{number}: an object is expected")
+    return value

@@ -1,0 +1,133 @@
+"""The text-enriched temporal collator: rows -> frames and texts in time order -> tensors.
+
+One path for training and scoring: a training batch is the scoring batch with the answer behind it. Everything is padded
+on the left, so the answer sits at the end of every row and only those logits are needed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from emovlm import UserError
+from emovlm.frames.look import look
+from emovlm.longtail.losses import IGNORED
+from emovlm.prompts.answers import Answers
+from emovlm.prompts.messages import clock, question_text, user_turn
+
+if TYPE_CHECKING:
+    from emovlm.frames.decode import Clip
+    from emovlm.recipe import Recipe
+
+Texts = Mapping[str, Mapping[int, Sequence[str]]]
+
+
+class Collator:
+    """rows -> what the processor returns, all of it, and with `with_answers` also:
+
+    labels (B, A): the last A token ids, -100 where a row has no answer token. rows_B: the row's index (key `row`).
+
+    texts: by row id and gap; see messages.user_turn. epoch: read by random frame policies, set before an epoch starts.
+    """
+
+    def __init__(
+        self, processor: Any, recipe: Recipe, classes: Sequence[str], *, with_answers: bool, texts: Texts | None = None
+    ):
+        self.processor, self.recipe, self.classes = processor, recipe, list(classes)
+        self.with_answers, self.texts, self.epoch = with_answers, texts or {}, 0
+        self.answers = Answers(processor)
+        self.question = question_text(recipe.prompt, self.classes)
+        self.as_video = recipe.frames.input == "video"
+        if self.as_video and self.texts:
+            raise UserError("prompt.texts: texts go between pictures; set frames.input=images")
+
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+        clips = [look(dict(row), self.recipe.frames, (self.recipe.seed, self.epoch, row["id"])) for row in rows]
+        return self.tensors(rows, clips)
+
+    def tensors(self, rows: Sequence[Mapping[str, Any]], clips: Sequence[Clip]) -> dict[str, torch.Tensor]:
+        prompts = [self.prompt(row, clip) for row, clip in zip(rows, clips, strict=True)]
+        if not self.with_answers:
+            return self._process(prompts, clips)
+        answers = [self.answer(row) for row in rows]
+        texts = [prompt + self.answers.text(answer) for prompt, answer in zip(prompts, answers, strict=True)]
+        batch = self._process(texts, clips)
+        batch["labels"] = self._supervised(batch["input_ids"], [self.answers.ids(answer) for answer in answers])
+        batch["rows_B"] = torch.tensor([row["row"] for row in rows])
+        return batch
+
+    def prompt(self, row: Mapping[str, Any], clip: Clip) -> str:
+        """The text up to where the model answers, through the processor's own template."""
+        turn = user_turn(
+            clip,
+            self.question,
+            as_video=self.as_video,
+            time_marks=self.recipe.prompt.time_marks,
+            gap_texts=self.texts.get(row["id"], {}),
+        )
+        return self.processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+
+    def answer(self, row: Mapping[str, Any]) -> str:
+        if row.get("answer"):
+            return row["answer"]
+        if row.get("label") is None:
+            raise UserError(f"row {row['id']}: has neither a label nor an answer, so there is nothing to learn")
+        return self.classes[row["label"]]
+
+    def _process(self, texts: list[str], clips: Sequence[Clip]) -> dict[str, torch.Tensor]:
+        pixels: dict[str, Any]
+        if self.as_video:
+            for clip in clips:
+                if not clip.timed and len(clip.times_s_T) > 1:
+                    raise UserError("frames.input: pictures have no clock to make a video of; set frames.input=images")
+            videos = [torch.from_numpy(clip.frames_THWC).permute(0, 3, 1, 2) for clip in clips]
+            metadata = [clock(clip.times_s_T) for clip in clips]
+            pixels = {"videos": videos, "video_metadata": metadata, "do_sample_frames": False}
+        else:
+            pixels = {"images": [[torch.from_numpy(frame).permute(2, 0, 1) for frame in c.frames_THWC] for c in clips]}
+        batch = self.processor(text=texts, padding=True, padding_side="left", return_tensors="pt", **pixels)
+        return dict(batch)
+
+    def _supervised(self, ids_BL: torch.Tensor, answers: list[list[int]]) -> torch.Tensor:
+        longest = max(map(len, answers))
+        answers_BA = torch.full((len(answers), longest), IGNORED)
+        for b, ids in enumerate(answers):
+            answers_BA[b, longest - len(ids) :] = torch.tensor(ids)
+            # Truncated, padded on the right, or tokens melted over the border: never train on that.
+            if ids_BL[b, -len(ids) :].tolist() != ids:
+                raise UserError(
+                    f"model.name: the tokens at the end of the prompt are not the answer's ({ids}); "
+                    "was the row truncated by the processor's maximum length?"
+                )
+        return answers_BA
+
+
+def read_texts(path: Path | None, ids: Sequence[str]) -> Texts:
+    """Texts between frames from a JSON file {id: {gap: text or [texts]}}. Raises UserError naming file and place.
+
+    Every id of `ids` must be there: a clip whose texts are missing would silently be another experiment.
+    """
+    if path is None:
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"prompt.texts: {path}: {error}") from error
+    missing = [row_id for row_id in ids if not isinstance(content, dict) or row_id not in content]
+    if missing:
+        raise UserError(f"prompt.texts: {path}: {len(missing)} of {len(ids)} ids have no texts, first '{missing[0]}'")
+    texts: dict[str, dict[int, list[str]]] = {}
+    for row_id in ids:
+        gaps = content[row_id]
+        try:
+            by_gap = {int(gap): [text] if isinstance(text, str) else list(text) for gap, text in gaps.items()}
+        except (AttributeError, TypeError, ValueError) as error:
+            raise UserError(f"prompt.texts: {path}: '{row_id}': {{gap number: text}} is expected") from error
+        if not all(isinstance(text, str) for found in by_gap.values() for text in found):
+            raise UserError(f"prompt.texts: {path}: '{row_id}': a text is expected for every gap")
+        texts[row_id] = by_gap
+    return texts

@@ -1,0 +1,264 @@
+"""What a run is: one YAML file, checked in milliseconds, before torch is imported.
+
+The models are frozen. Sections that choose a function by name (`data`, `frames`, `sampler`) take that function's own
+arguments as further keys; their names and plain types are checked against its signature.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from emovlm import UserError, lookup, yaml_file
+from emovlm.lookup import Home
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+PLAIN_TYPES = {"int": int, "float": float, "str": str, "bool": bool, "list[str]": list[str]}
+# Written by emovlm itself, so that a recipe cannot contradict the contracts of the run folder and of the loss.
+OWN_TRAINER_KEYS = frozenset(
+    {"output_dir", "seed", "remove_unused_columns", "gradient_accumulation_steps", "label_names", "group_by_length"}
+)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class OpenSection(BaseModel):
+    """A section whose further keys are the arguments of a function that it names."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    @property
+    def args(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class Splits(Section):
+    """Shares of the rows for a set that ships no splits; no `unit` is ever in two of them."""
+
+    validation: Share = 0.15
+    test: Share = 0.15
+    seed: int = 0
+    unit: str = "subject"
+
+
+class Imbalance(Section):
+    """Cut the training split to n_c = n_max * ratio^(-c/(C-1)); `order` is by size, or the class names, largest first."""
+
+    ratio: float = Field(ge=1)
+    seed: int = 0
+    order: Literal["size"] | list[str] = "size"
+
+
+class Data(OpenSection):
+    source: str
+    classes: list[str] | None = None
+    splits: Splits = Splits()
+    imbalance: Imbalance | None = None
+
+
+class Frames(OpenSection):
+    """`input`: the frames as pictures in time order, or as one video with its clock."""
+
+    pick: str = "uniform"
+    input: Literal["images", "video"] = "images"
+    max_pixels: int = Field(default=100_352, gt=0)
+
+
+class Prompt(Section):
+    """`question` is a name in prompts/messages.py or the user's own text; `texts` a JSON file {id: {gap: text}}."""
+
+    question: str = "emotion_video"
+    list_classes: bool = True
+    time_marks: bool = True
+    texts: Path | None = None
+
+
+class Model(Section):
+    """`name`: a hub name, a folder, or `demo`; `dtype: auto` is float32 on a CPU and bfloat16 on a GPU that has it."""
+
+    name: str
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    attention: Literal["auto", "eager", "sdpa", "flash_attention_2"] = "auto"
+
+
+class Lora(Section):
+    parts: list[Literal["language"]] = Field(default=["language"], min_length=1)
+    rank: int = Field(default=16, gt=0)
+    alpha: float = Field(default=32, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: Literal["attention", "mlp", "all"] = "all"
+
+
+class Sampler(OpenSection):
+    strategy: str = "natural"
+
+
+class Evaluate(Section):
+    """`split` is scored at the end; `during_training` scores the validation split every so many steps."""
+
+    split: Literal["train", "validation", "test"] = "test"
+    scorer: Literal["likelihood"] = "likelihood"
+    batch_size: int = Field(default=8, gt=0)
+    during_training: int | None = Field(default=None, gt=0)
+
+
+class Recipe(Section):
+    """`train: none` is zero-shot: the model as it is. `train: full` trains all parameters."""
+
+    seed: int = 0
+    data: Data
+    frames: Frames = Frames()
+    prompt: Prompt = Prompt()
+    model: Model
+    train: Literal["lora", "full", "none"] = "lora"
+    lora: Lora = Lora()
+    sampler: Sampler = Sampler()
+    global_batch: int = Field(default=32, gt=0)
+    trainer: dict[str, Any] = {}
+    evaluate: Evaluate = Evaluate()
+    output: Path | None = None
+
+    @model_validator(mode="after")
+    def batch_divides(self) -> Recipe:
+        device_batch = self.trainer.get("per_device_train_batch_size", 8)
+        if isinstance(device_batch, int) and device_batch > 0 and self.global_batch % device_batch:
+            raise ValueError(
+                f"global_batch {self.global_batch} is not a multiple of "
+                f"trainer.per_device_train_batch_size {device_batch}"
+            )
+        return self
+
+
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
+
+
+def load(path: Path, overrides: list[str] | None = None) -> Recipe:
+    """Read and check a recipe. Raises UserError with the file, the line, the dotted place and the remedy."""
+    file = yaml_file.read(path, overrides)
+    recipe = validate(Recipe, file)
+    _check_arguments(file, "data", lookup.SOURCE, recipe.data.source, recipe.data.args)
+    _check_arguments(file, "frames", lookup.POLICY, recipe.frames.pick, recipe.frames.args)
+    _check_arguments(file, "sampler", lookup.STRATEGY, recipe.sampler.strategy, recipe.sampler.args)
+    _check_trainer_keys(file, recipe.trainer)
+    return recipe
+
+
+def resolved(recipe: Recipe) -> dict[str, Any]:
+    """The whole recipe with its defaults, as plain JSON values; loading it gives an equal recipe."""
+    return json.loads(recipe.model_dump_json(exclude_none=True))
+
+
+def validate(model: type[AnyModel], file: yaml_file.YamlFile) -> AnyModel:
+    """Build `model` from the file's values, or raise the first fault as one line."""
+    try:
+        return model.model_validate(file.values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"] if not _is_branch(part))
+        more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        at = file.at(place) if place else str(file.path)
+        raise UserError(f"{at}: {_explain(model, first, file, place)}{more}") from None
+
+
+def _is_branch(part: int | str) -> bool:
+    """pydantic puts the tried member of a union into the place: `order.list[str].0`."""
+    return isinstance(part, str) and ("[" in part or part in ("str", "int", "float", "bool"))
+
+
+def _explain(model: type[BaseModel], fault: Any, file: yaml_file.YamlFile, place: str) -> str:
+    kind, value = fault["type"], fault["input"]
+    if kind == "extra_forbidden":
+        return f"unknown key; {lookup.near_miss(str(fault['loc'][-1]), _keys_at(model, fault['loc'][:-1]))}"
+    if kind == "missing":
+        return "is missing; it has no default"
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        written = file.texts.get(place, str(value))
+        return f"YAML reads {written} as {value!r}; a text is expected: write it in quotes, '{written}'"
+    message = fault["msg"].removeprefix("Value error, ")
+    return message if kind == "value_error" else f"got {value!r}: {message[:1].lower()}{message[1:]}"
+
+
+def _keys_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    for part in place:
+        field = model.model_fields.get(str(part))
+        inner = field.annotation if field else None
+        options = [inner, *getattr(inner, "__args__", ())]
+        nested = [option for option in options if isinstance(option, type) and issubclass(option, BaseModel)]
+        if not nested:
+            return []
+        model = nested[0]
+    return list(model.model_fields)
+
+
+def _check_arguments(file: yaml_file.YamlFile, section: str, home: Home, name: str, args: dict[str, Any]) -> None:
+    try:
+        known = lookup.parameters(home, name)
+    except UserError as error:
+        raise UserError(str(error).replace(home.key, file.at(home.key), 1)) from None
+    for key, value in args.items():
+        place = f"{section}.{key}"
+        if key not in known:
+            field_names = {"data": Data, "frames": Frames, "sampler": Sampler}[section].model_fields
+            allowed = [*known, *field_names]
+            raise UserError(f"{file.at(place)}: unknown key (with {name}); {lookup.near_miss(key, allowed)}")
+        expected = PLAIN_TYPES.get(known[key].annotation)
+        if expected is None:
+            continue
+        try:
+            TypeAdapter(expected).validate_python(value, strict=expected is not float)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            inner = ".".join([place, *(str(part) for part in fault["loc"])])
+            raise UserError(f"{file.at(inner)}: {_explain(Recipe, fault, file, inner)}") from None
+    missing = [key for key, parameter in known.items() if parameter.required and key not in args]
+    if missing:
+        raise UserError(f"{file.at(section)}: {name} needs {section}.{missing[0]}; it has no default")
+
+
+def _check_trainer_keys(file: yaml_file.YamlFile, trainer: dict[str, Any]) -> None:
+    if not trainer:
+        return
+    allowed = trainer_keys()
+    for key in trainer:
+        place = f"trainer.{key}"
+        if key in OWN_TRAINER_KEYS:
+            raise UserError(f"{file.at(place)}: is set by emovlm ({_OWN_REASON.get(key, 'the run needs it')})")
+        if key not in allowed:
+            raise UserError(f"{file.at(place)}: unknown key; {lookup.near_miss(key, allowed)}")
+
+
+_OWN_REASON = {
+    "output_dir": "use output: at the top level",
+    "seed": "use seed: at the top level",
+    "gradient_accumulation_steps": "it follows from global_batch, the device batch and the number of processes",
+    "group_by_length": "the sampler decides the order",
+}
+
+
+def trainer_keys() -> set[str]:
+    """The keys of TrainingArguments, read from its source: 0.02 s where the import takes 7 s."""
+    return lookup.dataclass_fields("transformers", "training_args.py", "TrainingArguments")
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of a recipe, with the keys of `trainer:`, for completion in editors."""
+    found = Recipe.model_json_schema()
+    found["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    allowed = sorted(trainer_keys() - OWN_TRAINER_KEYS)
+    found["properties"]["trainer"].update(properties={key: {} for key in allowed}, additionalProperties=False)
+    for section, key, home in (
+        ("Sampler", "strategy", lookup.STRATEGY),
+        ("Frames", "pick", lookup.POLICY),
+        ("Data", "source", lookup.SOURCE),
+    ):
+        spec = found["$defs"][section]
+        spec["properties"][key]["examples"] = home.names()
+        for name in home.names():
+            for argument in lookup.parameters(home, name):
+                spec["properties"].setdefault(argument, {})
+    return found

@@ -1,0 +1,182 @@
+"""The run folder: the names of its files, its identity, its provenance. Nothing in it is half-written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from emovlm import UserError, __version__
+from emovlm.recipe import Recipe, resolved
+
+PACKAGES = ("torch", "transformers", "peft", "accelerate", "datasets", "av", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Every tool reads only these files."""
+
+    folder: Path
+
+    @property
+    def recipe(self) -> Path:
+        return self.folder / "recipe.yaml"
+
+    @property
+    def env(self) -> Path:
+        return self.folder / "env.json"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.jsonl"
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "ledger.json"
+
+    @property
+    def adapter(self) -> Path:
+        return self.folder / "adapter"
+
+    @property
+    def model(self) -> Path:
+        """The whole model, where all of it was trained (`train: full`)."""
+        return self.folder / "model"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.json"
+
+    @property
+    def page(self) -> Path:
+        return self.folder / "report.html"
+
+    def predictions(self, split: str, scorer: str) -> Path:
+        return self.folder / "eval" / f"{split}-{scorer}" / "predictions.jsonl"
+
+    def checkpoints(self) -> list[Path]:
+        """Complete checkpoints, by step. Saving puts the marker `complete` last."""
+        found = [path for path in self.folder.glob("checkpoint-*") if (path / "complete").is_file()]
+        return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
+
+    def trained(self) -> bool:
+        return self.adapter.is_dir() or self.model.is_dir()
+
+
+def folder_of(recipe: Recipe, path: Path) -> RunFolder:
+    """`output:` of the recipe, or runs/<name of the recipe file>."""
+    return RunFolder(recipe.output or Path("runs") / path.stem)
+
+
+def recipe_hash(recipe: Recipe) -> str:
+    """Identity of a run: 16 hex digits over the resolved recipe. Where the run lies is not part of it."""
+    values = resolved(recipe)
+    values.pop("output", None)
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def begin(recipe: Recipe, run: RunFolder, *, world_size: int = 1, device: str = "cpu") -> None:
+    """Claim the folder for this recipe: write recipe.yaml and env.json."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    write_text(run.recipe, yaml.safe_dump(resolved(recipe), sort_keys=False, allow_unicode=True))
+    write_json(run.env, provenance(recipe, world_size, device))
+
+
+def check_free(recipe: Recipe, run: RunFolder, *, resume: bool) -> None:
+    """Raises UserError where the folder is another recipe's, or holds a run and `resume` is not asked for."""
+    if not run.folder.exists():
+        return
+    if run.folder.is_file():
+        raise UserError(f"{run.folder}: is a file; give another output=")
+    if not any(run.folder.iterdir()):
+        return
+    known = stored_hash(run)
+    if known is None:
+        raise UserError(f"{run.folder}: is not empty and is no run of emovlm; give another output=")
+    if known != recipe_hash(recipe):
+        raise UserError(f"{run.folder}: holds a run of another recipe ({known}); give another output= or remove it")
+    if run.trained():
+        raise UserError(f"{run.folder}: this recipe is trained already; evaluate it, or give another output=")
+    if not resume:
+        raise UserError(f"{run.folder}: holds an unfinished run of this recipe; add --resume to go on, or remove it")
+
+
+def stored_hash(run: RunFolder) -> str | None:
+    """The identity of the run that lies in the folder, or None."""
+    try:
+        return json.loads(run.env.read_text(encoding="utf-8"))["recipe_hash"]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def update_report(
+    run: RunFolder,
+    recipe: Recipe,
+    *,
+    train: dict[str, Any] | None = None,
+    evaluation: tuple[str, dict[str, Any]] | None = None,
+) -> None:
+    """Put the training's or one evaluation's part (`test-likelihood`, ...) into report.json; the rest stays."""
+    empty = {"name": run.folder.name, "recipe_hash": recipe_hash(recipe), "train": None, "evaluations": {}}
+    content = json.loads(run.report.read_text(encoding="utf-8")) if run.report.exists() else empty
+    if train is not None:
+        content["train"] = train
+    if evaluation is not None:
+        content["evaluations"][evaluation[0]] = evaluation[1]
+    write_json(run.report, content)
+
+
+def provenance(recipe: Recipe, world_size: int, device: str) -> dict[str, Any]:
+    """What it takes to repeat the run."""
+    versions = {"python": platform.python_version(), "emovlm": __version__}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return {
+        "recipe_hash": recipe_hash(recipe),
+        "versions": versions,
+        "commit": _commit(),
+        "device": device,
+        "world_size": world_size,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write under a temporary name, then rename: a reader sees the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_jsonl(path: Path, values: Iterable[Any]) -> None:
+    lines = [json.dumps(value, ensure_ascii=False, allow_nan=False) for value in values]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def _commit() -> str | None:
+    """Commit of the checkout that emovlm runs from, marked where it has changes; None for an installed package."""
+    here = Path(__file__).parent
+    git = ["git", "-C", str(here)]
+    found = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    if found.returncode:
+        return None
+    changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=False)
+    return found.stdout.strip()[:12] + ("+changes" if changed.stdout.strip() else "")

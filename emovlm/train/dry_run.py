@@ -1,0 +1,56 @@
+"""What a training would do: classes and proportions, one prompt with its frames and texts, what is trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from accelerate import PartialState
+from rich.console import Console
+from rich.table import Table
+
+from emovlm.data.tables import load_splits, pick_split
+from emovlm.frames.look import look
+from emovlm.models import load as models
+from emovlm.models import lora
+from emovlm.prompts.collator import Collator, read_texts
+from emovlm.train.preflight import accumulation_steps, check_answers, stream_labels
+from emovlm.train.sft import class_sampler, trainable
+
+if TYPE_CHECKING:
+    from emovlm.recipe import Recipe
+
+
+def dry_run(recipe: Recipe) -> None:
+    """Print it to the terminal. Raises what the training would raise before its first step."""
+    console = Console()
+    accumulation = accumulation_steps(recipe, PartialState().num_processes)
+    rows = pick_split(load_splits(recipe.data), "train")
+    classes = rows.features["label"].names
+    labels_N = stream_labels(rows)
+    sampler = class_sampler(recipe, labels_N, len(classes))
+    shown = Table(title=f"{recipe.sampler.strategy}: {len(sampler)} draws an epoch", title_justify="left")
+    for column in ("class", "clips", "share", "drawn", "share drawn"):
+        shown.add_column(column, justify="left" if column == "class" else "right")
+    counts_C, shares_C = sampler.counts_C, sampler.proportions(0)
+    for name, count, share, draws in zip(classes, counts_C, shares_C, sampler.draws(0)[1], strict=True):
+        shown.add_row(name, str(count), f"{count / counts_C.sum():.4f}", str(draws), f"{share:.4f}")
+    console.print(shown)
+
+    vlm = models.load(recipe.model)
+    texts = read_texts(recipe.prompt.texts, rows["id"])
+    collator = Collator(vlm.processor, recipe, classes, with_answers=True, texts=texts)
+    check_answers(rows, collator)
+    row = {**rows[0], "row": 0}
+    clip = look(row, recipe.frames, (recipe.seed, 0, row["id"]))
+    batch = collator.tensors([row], [clip])
+    console.print(f"\n[bold]One prompt[/bold] (row {row['id']}), and its answer:")
+    console.print(collator.prompt(row, clip) + collator.answers.text(collator.answer(row)), markup=False, highlight=False)
+    times = ", ".join(f"{time_s:.2f}" for time_s in clip.times_s_T)
+    height, width = clip.frames_THWC.shape[1:3]
+    console.print(f"\n{len(clip.times_s_T)} of {clip.num_visible} frames, {width} x {height} px, at s: {times}")
+    learnt = int((np.asarray(batch["labels"]) >= 0).sum())
+    console.print(f"{batch['input_ids'].shape[1]} tokens a row, {learnt} of them learnt")
+    console.print(lora.table(trainable(vlm, recipe)))
+    device_batch = recipe.global_batch // accumulation // PartialState().num_processes
+    console.print(f"global batch {recipe.global_batch} = {device_batch} a device x {accumulation} accumulated")

@@ -1,0 +1,65 @@
+"""What is checked before the first step, so that hours are not spent on a run that could not have been right."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emovlm import UserError
+
+if TYPE_CHECKING:
+    import datasets
+
+    from emovlm.prompts.collator import Collator
+    from emovlm.recipe import Recipe
+
+
+def accumulation_steps(recipe: Recipe, num_processes: int) -> int:
+    """Accumulation follows from the global batch, the batch on a device and the number of processes."""
+    device_batch = recipe.trainer.get("per_device_train_batch_size", 8)
+    per_forward = device_batch * num_processes
+    if recipe.global_batch % per_forward:
+        raise UserError(
+            f"global_batch: {recipe.global_batch} is not a multiple of {device_batch} (per device) x {num_processes} "
+            "(processes); change trainer.per_device_train_batch_size or global_batch"
+        )
+    return recipe.global_batch // per_forward
+
+
+def check_answers(rows: datasets.Dataset, collator: Collator) -> bool:
+    """Every row has an answer to learn, with exactly one end-of-turn. -> True for labels, False for free answers."""
+    columns = rows.column_names
+    free = list(rows["answer"]) if "answer" in columns else [None] * len(rows)
+    labels = list(rows["label"])
+    kinds = {bool(answer) for answer in free}
+    if len(kinds) > 1:
+        odd = rows["id"][free.index(next(answer for answer in free if not answer))]
+        raise UserError(f"row {odd}: has no answer while others have; train labels and answers in two runs")
+    if kinds == {True}:
+        for answer in set(free):
+            collator.answers.ids(answer)
+        return False
+    for row_id, label in zip(rows["id"], labels, strict=True):
+        if label is None:
+            raise UserError(f"row {row_id}: has no label; give it one, or leave it out of the training split")
+    for name in collator.classes:
+        collator.answers.ids(name)
+    return True
+
+
+def stream_labels(rows: datasets.Dataset) -> np.ndarray:
+    """Class index a row; rows that carry free answers only are one class."""
+    labels = list(rows["label"])
+    if all(label is None for label in labels):
+        return np.zeros(len(labels), dtype=np.int64)
+    return np.array([-1 if label is None else label for label in labels], dtype=np.int64)
+
+
+def check_launch(trainer: Any) -> None:
+    """The processes that were launched really train together; some set-ups silently leave each rank alone."""
+    asked = int(os.environ.get("WORLD_SIZE", "1"))
+    found = trainer.accelerator.num_processes
+    if asked != found:
+        raise RuntimeError(f"{asked} processes were launched, but each trains with {found}: nothing would be shared")

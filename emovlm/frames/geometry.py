@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 # (a, b, c, d) of a display matrix with x' = a x + c y, y' = b x + d y and y pointing down -> the PIL operation.
-TURNS: dict[tuple[int, int, int, int], Image.Transpose | None] = {
+TURNS: dict[tuple[int, ...], Image.Transpose | None] = {
     (1, 0, 0, 1): None,
     (0, 1, -1, 0): Image.Transpose.ROTATE_270,
     (-1, 0, 0, -1): Image.Transpose.ROTATE_180,

@@ -4,7 +4,7 @@ N: clips. C: classes. P = C + 1: predicted class, and a last column for answers 
 ...: any leading axes, such as the draws of a bootstrap.
 
 WAR (weighted average recall) is accuracy, UAR (unweighted average recall) the mean recall of the classes. A class
-without a row has no recall (nan) and is left out of UAR and macro-F1: `num_present` says over how many classes they are.
+without a row has no recall (nan) and is left out of UAR and macro-F1: `num_present` says over how many they are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ UNREADABLE = -1
 def confusion(targets_N: np.ndarray, predicted_N: np.ndarray, num_classes: int) -> np.ndarray:
     """counts_CP: rows of class c that were predicted as p. An unreadable answer (-1) is wrong, in the last column."""
     targets_N, predicted_N = np.asarray(targets_N, dtype=np.int64), np.asarray(predicted_N, dtype=np.int64)
-    assert targets_N.shape == predicted_N.shape and targets_N.ndim == 1, "one prediction a target"
+    assert targets_N.shape == predicted_N.shape == (targets_N.size,), "one prediction a target"
     assert np.all((targets_N >= 0) & (targets_N < num_classes)), "a target outside the classes"
     assert np.all((predicted_N >= UNREADABLE) & (predicted_N < num_classes)), "a prediction outside the classes"
     columns_N = np.where(predicted_N == UNREADABLE, num_classes, predicted_N)

@@ -1,7 +1,7 @@
 """Intervals by the bootstrap. Pure; the seed is an argument.
 
 A resample of clips changes a score only through its table of counts, so tables are drawn instead of clips: a
-multinomial over the cells is the same distribution as N clips drawn with replacement, and a thousand of them cost milliseconds.
+multinomial over the cells is the same distribution as N clips drawn with replacement, and a thousand cost milliseconds.
 
 D: draws. G: clusters. C: classes. P = C + 1, see recognition.py.
 """
@@ -47,12 +47,8 @@ def bootstrap(
     else:
         names_G, cluster_N = np.unique(np.asarray(clusters_N), return_inverse=True)
         assert len(cluster_N) == len(targets_N), "one cluster a clip"
-        counts_GCP = np.stack(
-            [
-                confusion(targets_N[cluster_N == g], predicted_N[cluster_N == g], num_classes)
-                for g in range(len(names_G))
-            ]
-        )
+        own_GN = cluster_N == np.arange(len(names_G))[:, None]
+        counts_GCP = np.stack([confusion(targets_N[own_N], predicted_N[own_N], num_classes) for own_N in own_GN])
         times_DG = random.multinomial(len(names_G), np.full(len(names_G), 1 / len(names_G)), size=num_draws)
         drawn = times_DG @ counts_GCP.reshape(len(names_G), -1)
     values = np.asarray(statistic(drawn.reshape(num_draws, num_classes, num_classes + 1)), dtype=np.float64)

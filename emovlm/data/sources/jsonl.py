@@ -1,0 +1,57 @@
+"""Rows as JSON lines: one file (split by the recipe), or a folder with train.jsonl, validation.jsonl and test.jsonl.
+
+    {"id": "0001", "media": "clips/0001.mp4", "label": "happy", "subject": "07"}
+
+`media` is a path, or a list of pictures, relative to the file's folder; the other columns are those of data/schema.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from emovlm import UserError
+from emovlm.data import labels
+from emovlm.data.schema import PLACE, SPLITS
+from emovlm.data.tablefile import missing_file, read_jsonl
+
+
+def load(root: str, names: dict[str, str] | None = None) -> list[dict]:
+    """The rows. names: label code -> class name, for sets that number their classes. Raises UserError."""
+    table = labels.name_table(names)
+    path = Path(root).expanduser()
+    if path.is_file():
+        files: list[tuple[Path, str | None]] = [(path, None)]
+    elif path.is_dir():
+        files = [(path / f"{split}.jsonl", split) for split in SPLITS if (path / f"{split}.jsonl").is_file()]
+    else:
+        raise UserError(f"data.root: '{root}': no such file or folder (from {Path.cwd()})")
+    if not files:
+        raise UserError(f"data.root: '{root}' has none of {', '.join(f'{split}.jsonl' for split in SPLITS)}")
+    return [row for file, split in files for row in _rows(file, split, table)]
+
+
+def _rows(file: Path, split: str | None, names: dict[str, str] | None) -> list[dict]:
+    rows = []
+    for values, place in read_jsonl(file):
+        media = values.get("media")
+        written = [media] if isinstance(media, str) else media
+        if not written or not isinstance(written, list) or not all(isinstance(part, str) for part in written):
+            raise UserError(
+                f"{place}: media {media!r}: a path or a list of paths is needed (keys: {', '.join(values)})"
+            )
+        row = {"id": ",".join(written), **values, PLACE: place}
+        row["media"] = [str(_existing(file.parent, part, place)) for part in written]
+        row["label"] = labels.class_name(values.get("label"), place, names)
+        if split is not None:
+            row["split"] = split
+        rows.append(row)
+    if not rows:
+        raise UserError(f"{file}: has no row; remove the file or fill it")
+    return rows
+
+
+def _existing(folder: Path, written: str, place: str) -> Path:
+    path = (folder / written.strip()).absolute()
+    if not path.is_file():
+        raise missing_file(path, written, place)
+    return path

@@ -1,0 +1,88 @@
+"""Read a csv or a JSON-lines table as it was written: every cell is text, every row knows its file and line.
+
+The csv module, never a reader that guesses types: `001` stays `001`, and `NA`, `None` and `no` stay words.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from emovlm import UserError
+
+# Columns whose JSON numbers are turned into text as they were written.
+_AS_TEXT = ("id", "subject", "source", "split", "text", "answer")
+
+
+def read_csv(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
+    """(row, place) of a comma-separated file with a header. Raises UserError for anything irregular."""
+    text = _text(path)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        if not any(header):
+            raise UserError(f"{path}: is empty; the first line must name the columns")
+        if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
+            raise UserError(f"{path}:1: only one column, '{header[0]}'; separate the columns by commas")
+        for name in header:
+            if not name or header.count(name) > 1:
+                raise UserError(f"{path}:1: column name '{name}' is empty or given twice")
+        for cells in reader:
+            place = f"{path}:{reader.line_num}"
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(header):
+                raise UserError(
+                    f"{place}: {len(cells)} cells for {len(header)} columns; quote a cell with a comma in it"
+                )
+            yield {name: cell.strip() for name, cell in zip(header, cells, strict=True)}, place
+    except csv.Error as error:
+        raise UserError(f"{path}:{reader.line_num}: is no regular csv ({error})") from None
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
+    """(row, place) of a file with one JSON object a line. Raises UserError for anything irregular."""
+    for line_number, line in enumerate(_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        place = f"{path}:{line_number}"
+        try:
+            row = json.loads(line, object_pairs_hook=_once)
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{place}: is no valid JSON ({error})") from None
+        if not isinstance(row, dict):
+            raise UserError(f"{place}: a row must be an object, {{...}}; this is {type(row).__name__}")
+        numbers = [key for key in _AS_TEXT if isinstance(row.get(key), int | float) and not isinstance(row[key], bool)]
+        if numbers:
+            written = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
+            row.update({key: written[key] for key in numbers})
+        yield {key.strip(): value for key, value in row.items()}, place
+
+
+def missing_file(path: Path, written: str, place: str) -> UserError:
+    """The error for a row that names a file which is not there."""
+    if path.is_dir():
+        return UserError(f"{place}: '{written}' is a folder; name its pictures in the column file_names (or media)")
+    hint = "write / instead of \\" if "\\" in written else "correct the row or add the file"
+    return UserError(f"{place}: names '{written}', but there is no file {path}; {hint}")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"key '{next(key for key in keys if keys.count(key) > 1)}' is given twice")
+    return row
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None

@@ -1,0 +1,179 @@
+"""From a source's rows to checked splits: `load_rows` (plain dicts, in milliseconds) and `load_splits` (datasets)."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from emovlm import UserError, lookup
+from emovlm.data import folds, labels, schema
+from emovlm.data.schema import PLACE, SPLITS
+
+if TYPE_CHECKING:
+    import datasets
+
+    from emovlm.recipe import Imbalance, Splits
+
+Rows = list[dict[str, Any]]
+
+
+def load_splits(
+    source: str,
+    args: Mapping[str, Any],
+    *,
+    classes: list[str] | None,
+    splits: Splits,
+    imbalance: Imbalance | None,
+) -> dict[str, datasets.Dataset]:
+    """The splits that have rows (train, validation, test in this order) as data sets of one schema; see load_rows."""
+    from emovlm.data.columns import to_dataset
+
+    by_split, order = load_rows(source, args, classes=classes, splits=splits, imbalance=imbalance)
+    return to_dataset(by_split, order)
+
+
+def load_rows(
+    source: str,
+    args: Mapping[str, Any],
+    *,
+    classes: list[str] | None,
+    splits: Splits,
+    imbalance: Imbalance | None,
+) -> tuple[dict[str, Rows], list[str]]:
+    """(rows by split, class order). Labels are names here. Raises UserError for whatever is wrong with the rows.
+
+    source: a file in sources/, or `package.module:function`. classes: their order, and the only labels allowed; without
+    it the source module's `CLASSES`, or the labels in alphabetical order. splits: used where no row says its split.
+    imbalance: cuts the training split.
+    """
+    found, default_classes = _call_source(source, args)
+    rows = _checked_rows(found, source)
+    given = classes if classes is not None else default_classes
+    order = labels.check_classes(given) if given is not None else _order_of(rows, source)
+    _check_labels(rows, order)
+    if not any("split" in row for row in rows):
+        _deal(rows, splits)
+    _check_splits(rows, splits.unit)
+    by_split = {name: [row for row in rows if row["split"] == name] for name in SPLITS}
+    by_split = {name: part for name, part in by_split.items() if part}
+    if imbalance is not None:
+        by_split["train"] = _cut(by_split.get("train", []), order, imbalance)
+    drop = (PLACE, "split")
+    plain = {name: [{k: v for k, v in row.items() if k not in drop} for row in part] for name, part in by_split.items()}
+    return plain, order
+
+
+def _call_source(source: str, args: Mapping[str, Any]) -> tuple[Rows, list[str] | None]:
+    load = lookup.resolve(lookup.SOURCE, source)
+    try:
+        inspect.signature(load).bind(**args)
+    except TypeError as error:
+        allowed = ", ".join(inspect.signature(load).parameters) or "none"
+        raise UserError(f"data: {source}: {error}; arguments of this source: {allowed}") from None
+    module = importlib.import_module(load.__module__)
+    return load(**args), getattr(module, "CLASSES", None)
+
+
+def _checked_rows(found: Rows, source: str) -> Rows:
+    rows: Rows = []
+    places: dict[str, str] = {}
+    for number, row in enumerate(found, start=1):
+        place = row.get(PLACE, f"{source}, row {number}")
+        checked = schema.check_row(row, place)
+        if "label" in checked:
+            checked["label"] = labels.class_name(checked["label"], place)
+        first = places.setdefault(checked["id"], place)
+        if first != place or len(places) != number:
+            raise UserError(f"{place}: id '{checked['id']}' was given before, at {first}; ids name one row each")
+        rows.append(checked | {PLACE: place})
+    if not rows:
+        raise UserError(f"data.source: {source} gave no row")
+    return rows
+
+
+def _order_of(rows: Rows, source: str) -> list[str]:
+    for row in rows:
+        if "soft_label" in row and not isinstance(row["soft_label"], Mapping):
+            raise UserError(f"{row[PLACE]}: a soft_label as a list needs data.classes, which says its order")
+    named = {row["label"] for row in rows if "label" in row}
+    return labels.class_order(named.union(*(row.get("soft_label", ()) for row in rows)), f"data.source: {source}")
+
+
+def _check_labels(rows: Rows, classes: list[str]) -> None:
+    for row in rows:
+        if "label" in row and row["label"] not in classes:
+            raise labels.unknown_label(row["label"], classes, row[PLACE])
+        if "soft_label" in row:
+            row["soft_label"] = schema.check_soft_label(row["soft_label"], classes, row[PLACE])
+
+
+def _deal(rows: Rows, splits: Splits) -> None:
+    """Give every row a split: seeded, no unit in two, stratified as nearly as the units allow."""
+    if splits.validation + splits.test >= 1:
+        raise UserError(f"data.splits: validation {splits.validation} and test {splits.test} leave nothing to train on")
+    for row in rows:
+        if not row.get(splits.unit):
+            have = sum(1 for other in rows if other.get(splits.unit))
+            raise UserError(
+                f"{row[PLACE]}: no {splits.unit}, and data.splits.unit keeps each {splits.unit} in one split "
+                f"({have} of {len(rows)} rows have it); add it, or set data.splits.unit: id if rows are independent"
+            )
+    shares = {"train": 1 - splits.validation - splits.test, "validation": splits.validation, "test": splits.test}
+    units = [str(row[splits.unit]) for row in rows]
+    dealt = folds.split_by_unit([row.get("label") for row in rows], units, shares, seed=splits.seed)
+    for name, share in shares.items():
+        if share > 0 and name not in dealt:
+            raise UserError(
+                f"data.splits.{name}: {share:g} of {len(rows)} rows is less than one {splits.unit} "
+                f"({len(set(units))} of them); raise the share or set it to 0"
+            )
+    for row, name in zip(rows, dealt, strict=True):
+        row["split"] = name
+
+
+def _check_splits(rows: Rows, unit: str) -> None:
+    """Every row has a split, and no subject (nor unit that the recipe names) is in two."""
+    columns = ["subject", *([unit] if unit not in ("subject", "id") else [])]
+    seen: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        if "split" not in row:
+            raise UserError(f"{row[PLACE]}: no split, while other rows have one; give every row a split, or none")
+        for column in columns:
+            if column not in row:
+                continue
+            first = seen.setdefault((column, str(row[column])), row)
+            if first["split"] != row["split"]:
+                raise UserError(
+                    f"{row[PLACE]}: {column} '{row[column]}' is in {row['split']} and in {first['split']} "
+                    f"({first[PLACE]}); a model would be tested on whom it has seen: keep each in one split"
+                )
+
+
+def _cut(rows: Rows, classes: list[str], imbalance: Imbalance) -> Rows:
+    """The training rows thinned to the exponential profile; unlabelled rows stay."""
+    counts = Counter(row["label"] for row in rows if "label" in row)
+    if len(classes) < 2:
+        raise UserError("data.imbalance: needs at least two classes")
+    if imbalance.order == "size":
+        order = sorted(classes, key=lambda name: -counts[name])
+    else:
+        order = [str(name) for name in imbalance.order]
+        if sorted(order) != sorted(classes):
+            raise UserError(
+                f"data.imbalance.order: {', '.join(order)}; must name each class once: {', '.join(classes)}"
+            )
+    for name in order:
+        if not counts[name]:
+            raise UserError(f"data.imbalance: class '{name}' has no training clip; leave it out of data.classes")
+    wanted = dict(zip(order, folds.long_tail_profile([counts[name] for name in order], imbalance.ratio), strict=True))
+    for name, number in wanted.items():
+        if number < 1:
+            raise UserError(
+                f"data.imbalance.ratio: {imbalance.ratio:g} leaves no clip of '{name}' (the head keeps "
+                f"{wanted[order[0]]}); there are enough clips for a ratio up to about {2 * wanted[order[0]]}"
+            )
+    kept = folds.thin([row.get("label") for row in rows], [row["id"] for row in rows], wanted, seed=imbalance.seed)
+    return [rows[index] for index in kept]

@@ -1,0 +1,63 @@
+"""Action units in words, the mixture's draws, the samplings of the measurement: small numbers by hand."""
+
+import numpy as np
+import pytest
+
+from tools.demo.action_units import ACTION_UNITS, EMOTIONS, PROTOTYPES, caption, draw_emotion, parse_caption, strengths
+
+pytest.importorskip("cv2", reason="tools/demo/requirements.txt is not installed")
+
+
+def test_caption_names_visible_units_in_order_and_reads_back():
+    strengths_A = strengths({25: 0.6, 1: 0.3, 12: 0.2})
+    assert caption(strengths_A) == "inner brows up, lips parted"
+    assert [u for u, is_named in zip(ACTION_UNITS, parse_caption(caption(strengths_A)), strict=True) if is_named] == [
+        1,
+        25,
+    ]
+    assert caption(strengths({})) == "face relaxed"
+    assert not parse_caption("face relaxed").any()
+
+
+def test_a_showing_keeps_two_units_of_its_prototype():
+    rng = np.random.default_rng(0)
+    for emotion in EMOTIONS:
+        for _ in range(20):
+            units = draw_emotion(rng, emotion, stray=0.0)
+            assert set(units) <= set(PROTOTYPES[emotion])
+            assert len(units) >= min(2, len(PROTOTYPES[emotion]))
+            assert all(0 < value <= 1.1 for value in units.values())
+
+
+def test_uniform_frames_are_the_middles_of_equal_parts():
+    from tools.demo.mixture import uniform
+
+    assert uniform(8).tolist() == [1, 3, 5, 7, 9, 11, 13, 15]  # .125, .375, ... s at 8 frames a second
+    assert uniform(4).tolist() == [2, 6, 10, 14]
+
+
+def test_samplings():
+    from tools.demo.measure import sampling_shares
+
+    counts_C = np.array([16.0, 4.0])
+    assert sampling_shares(counts_C, "natural").tolist() == [0.8, 0.2]
+    assert sampling_shares(counts_C, "square_root") == pytest.approx([2 / 3, 1 / 3])
+    assert sampling_shares(counts_C, "class_balanced").tolist() == [0.5, 0.5]
+    assert sampling_shares(counts_C, "tail_oversampling") == pytest.approx([2 / 3, 1 / 3])
+
+
+def test_unit_f1():
+    from tools.demo.measure import unit_f1
+
+    predicted, true = np.array([[1, 0], [1, 0]], bool), np.array([[1, 1], [0, 0]], bool)
+    assert unit_f1(predicted, true) == pytest.approx([2 / 3, 0.0])
+
+
+def test_plans_are_shuffled_and_share_no_subject():
+    pytest.importorskip("numba", reason="tools/demo/requirements.txt is not installed")
+    from tools.demo.clips import SPLITS, plan
+
+    subjects = [{clip.subject for clip in plan(split)} for split in SPLITS]
+    assert [len(found) for found in subjects] == [60, 20, 36]
+    assert len(set.union(*subjects)) == 116
+    assert [clip.number for clip in plan(SPLITS[1])] == list(range(1, 281))

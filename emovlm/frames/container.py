@@ -5,10 +5,10 @@ Opened where it is used (a container must not cross a fork), decoded by one thre
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from time import monotonic
 from typing import Any
 
 import av
@@ -57,7 +57,7 @@ class Video:
         except BaseException:
             self._container.close()
             raise
-        self._deadline = time.monotonic() + TIME_LIMIT_S
+        self._deadline = monotonic() + TIME_LIMIT_S
         self._first_pts: int | None = None
         self._last_pts: int | None = None
 
@@ -152,7 +152,7 @@ class Video:
             raise self._fault(f"cannot be read ({_reason(error)})") from None
 
     def _decoded(self, packet: Any) -> list[Any]:
-        if time.monotonic() > self._deadline:
+        if monotonic() > self._deadline:
             raise self._fault(f"took more than {TIME_LIMIT_S:.0f} s to decode", "shorten the file or leave the row out")
         try:
             return packet.decode()

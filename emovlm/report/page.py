@@ -1,0 +1,187 @@
+"""One self-contained page for a study or run folder. It makes no request: styles, figures and frames are inside."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from emovlm import UserError
+from emovlm.report import clips, figures, prose
+from emovlm.report.contrast import contrast
+from emovlm.report.drawing import looks
+from emovlm.report.folders import load
+from emovlm.report.records import METRICS, Arm, Study
+from emovlm.report.tables import (
+    TITLES,
+    counts_line,
+    head_to_tail,
+    marks,
+    number,
+    ordered_arms,
+    rows,
+    seeds_stamp,
+    selection_stamp,
+    signed,
+    steps_stamp,
+)
+
+WIDE_PX, NARROW_PX, HALF_PX = 1080, 350, 520
+
+
+def write_page(folder: Path, *, key: str | None = None, read: clips.Read | None = None) -> Path:
+    """Write `report.html` into a study or run folder and return its path. The same folder gives the same bytes.
+
+    `key`: the evaluation to show, such as "test-likelihood"; by default the first that all runs have, test before
+    others. `read` decodes the frames of the clip strip: emovlm.frames.decode.read by default.
+    Errors: UserError which names the missing or broken file.
+    """
+    study = load(folder)
+    if read is None:
+        from emovlm.frames.decode import read  # opens video files: not needed by the tables
+
+        assert read is not None
+    html = _environment().get_template("page.html.j2").render(**_context(study, _chosen_key(study, key), read))
+    page = study.folder / "report.html"
+    unfinished = page.with_name(f".report.html.{os.getpid()}")
+    unfinished.write_text(html, encoding="utf-8", newline="\n")
+    unfinished.replace(page)
+    return page
+
+
+def _chosen_key(study: Study, key: str | None) -> str:
+    keys = study.evaluation_keys()
+    if key is not None and key not in keys:
+        raise UserError(f"{study.folder}: no evaluation '{key}' in every run; there is {', '.join(keys)}")
+    return key or keys[0]
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("emovlm.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(number=number, signed=signed, percent=lambda share: f"{100 * share:.1f}")
+    return environment
+
+
+def _context(study: Study, key: str, read: clips.Read) -> dict[str, Any]:
+    evaluation = study.arms[0].runs[0].evaluations[key]
+    order = head_to_tail(evaluation)
+    stamps = [stamp for stamp in (selection_stamp(study, key), steps_stamp(study)) if stamp]
+    named = contrast(study, key)
+    return {
+        "study": study,
+        "key": key,
+        "other_keys": [other for other in study.evaluation_keys() if other != key],
+        "title": prose.title(study),
+        "lede": prose.lede(study, key),
+        "seeds_stamp": seeds_stamp(study),
+        "warnings": stamps,
+        "metrics": METRICS,
+        "titles": TITLES,
+        "looks": looks(study),
+        "rows": rows(study, key),
+        "counts": counts_line(study, key),
+        "evaluation": evaluation,
+        "order": order,
+        "contrast": named,
+        "contrast_words": prose.contrast_words(named, study) if named else None,
+        "answers": _answers_table(study, key),
+        "recall_figure": _both(lambda width_px, wide: figures.recall_by_arm(study, key, width_px, upright=wide)),
+        "drawn_figures": _drawn_figures(study, [evaluation.classes[c] for c in order]),
+        "drawn_table": _drawn_table(study, [evaluation.classes[c] for c in order]),
+        "confusions": [
+            (arm.name, marks(arm), Markup(figures.confusion(study, key, arm, place)))
+            for place, arm in enumerate(ordered_arms(study))
+        ],
+        "curves": _curves(study),
+        "clips": clips.shown(study, key, read),
+        "clip_rule": clips.rule(study),
+        "costs": prose.costs(study),
+        "commands": [*prose.commands(study), f"emovlm report {prose.place(study)}"],
+        "environment": prose.environment(study),
+        "recipe_text": _recipe_text(study),
+        "definitions": prose.DEFINITIONS,
+    }
+
+
+def _both(make: Callable[[int, bool], str | None]) -> Markup | None:
+    """A figure drawn twice, of which the page shows the one that fits its width."""
+    wide, narrow = make(WIDE_PX, True), make(NARROW_PX, False)
+    if wide is None or narrow is None:
+        return None
+    return Markup(f'<div class="wide">{wide}</div><div class="narrow">{narrow}</div>')
+
+
+def _curves(study: Study) -> list[tuple[str, Markup]]:
+    found = []
+    for title, make in (
+        ("Training loss", figures.loss_curves),
+        ("UAR on the validation split", figures.validation_curves),
+    ):
+        stem = make.__name__.replace("_", "-")
+        wide, narrow = make(study, HALF_PX, f"{stem}-wide"), make(study, NARROW_PX, f"{stem}-narrow")
+        if wide and narrow:
+            both = f'<div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
+            found.append((title, Markup(both)))
+    return found
+
+
+def _sampled(study: Study) -> list[Arm]:
+    return [arm for arm in ordered_arms(study) if any(run.ledger for run in arm.runs)]
+
+
+def _drawn_figures(study: Study, names: list[str]) -> list[tuple[str, Markup]]:
+    # Four stand in one row; any other number in rows of three.
+    width_px = 246 if len(_sampled(study)) == 4 else figures.PANEL_PX
+    return [
+        (arm.name, Markup(figures.drawn(study, arm, place, names, width_px)))
+        for place, arm in enumerate(_sampled(study))
+    ]
+
+
+def _drawn_table(study: Study, names: list[str]) -> dict[str, Any]:
+    """Samples drawn, by arm and class (mean over seeds), and how often a clip of the class was seen."""
+    lines, available = [], []
+    for arm in _sampled(study):
+        ledgers = [run.ledger for run in arm.runs if run.ledger]
+        at = [ledgers[0].classes.index(name) for name in names]
+        available = available or [ledgers[0].available_C[c] for c in at]
+        drawn_C = [sum(one.drawn_C[c] for one in ledgers) / len(ledgers) for c in at]
+        distinct_C = [sum(one.distinct_C[c] for one in ledgers) / len(ledgers) for c in at]
+        visits_C = [
+            f"{count / distinct:.1f}" if distinct else "-" for count, distinct in zip(drawn_C, distinct_C, strict=True)
+        ]
+        lines.append((arm.name, ledgers[0].strategy, [f"{count:.0f}" for count in drawn_C], visits_C))
+    return {"names": names, "available": available, "lines": lines}
+
+
+def _answers_table(study: Study, key: str) -> dict[str, Any]:
+    """How often each arm answered each class, and what it could not read: sums over seeds as a mean a seed."""
+    evaluation = study.arms[0].runs[0].evaluations[key]
+    order = head_to_tail(evaluation)
+    lines = []
+    for arm in ordered_arms(study):
+        entries = [run.evaluations[key] for run in arm.runs]
+        counts = [sum(one.predicted_C[c] for one in entries) / len(entries) for c in order]
+        lines.append((arm.name, counts, sum(one.unreadable for one in entries) / len(entries)))
+    support = [evaluation.support_C[c] for c in order]
+    return {
+        "support": support,
+        "lines": lines,
+        "most": max([*support, *(n for _, counts, _ in lines for n in counts), 1]),
+    }
+
+
+def _recipe_text(study: Study) -> str:
+    """The resolved recipe of the control, else of the first trained arm, else of the first."""
+    trained = [arm for arm in study.arms if not arm.zero_shot]
+    chosen = next((arm for arm in study.arms if arm.control), (trained or list(study.arms))[0])
+    return chosen.runs[0].recipe_text

@@ -1,0 +1,173 @@
+"""The sentences of the page that depend on the study: title, first paragraph, contrast, how to reproduce."""
+
+import shlex
+from dataclasses import dataclass
+
+import numpy as np
+
+from emovlm.report.contrast import Contrast
+from emovlm.report.records import Run, Study
+from emovlm.report.tables import head_to_tail, ordered_arms
+
+# Written from the definitions in metrics/recognition.py.
+DEFINITIONS = (
+    ("WAR", "Weighted average recall: the share of all clips answered right (accuracy). Common classes decide it."),
+    (
+        "UAR",
+        "Unweighted average recall: the recall of each class, averaged with equal weight for every class that has "
+        "clips in the split. Always answering one class gives 1 / number of classes.",
+    ),
+    (
+        "Macro-F1",
+        "The F1 of each class (harmonic mean of precision and recall), averaged like UAR. It also punishes answering a "
+        "class too often.",
+    ),
+    (
+        "Tail recall",
+        "The mean recall of the tail: the third of the classes (rounded, at least one) with the fewest training clips.",
+    ),
+    (
+        "Unreadable",
+        "Answers that name no class. They count as wrong for every class and are never counted as some default class.",
+    ),
+    (
+        "Brackets",
+        "95 % interval from resampling the clips of the split with replacement. It says how much the score depends on "
+        "which clips were in the split; it says nothing about another training run.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an arm was and what it took; text, ready to print."""
+
+    arm: str
+    overrides: str
+    steps: str
+    batch: str
+    parameters: str
+    seconds: str
+    recipe_hash: str
+
+
+def title(study: Study) -> str:
+    words = study.name.replace("_", " ").replace("-", " ").strip() or study.name
+    return words[:1].upper() + words[1:]
+
+
+def lede(study: Study, key: str) -> str:
+    """One plain paragraph: what was compared, on what, at what cost."""
+    evaluation = study.arms[0].runs[0].evaluations[key]
+    arms = ordered_arms(study)
+    trained = [arm for arm in arms if not arm.zero_shot]
+    order = head_to_tail(evaluation)
+    names, counts = evaluation.classes, evaluation.train_counts_C
+    scored = f"{evaluation.num_clips} {evaluation.split} clips"
+    model = model_name(trained[0].runs[0] if trained else arms[0].runs[0])
+    if not trained:
+        return f"{model} as it is, without any training, on {scored} of {len(names)} classes."
+    skew = (
+        f"{sum(counts)} training clips of {len(names)} classes, from {counts[order[0]]} ({names[order[0]]}) "
+        f"down to {counts[order[-1]]} ({names[order[-1]]}),"
+    )
+    spent = _spent(trained[0].runs[0])
+    if study.single:
+        return f"One fine-tune of {model} on {skew}{spent}. It is scored on {scored}."
+    listed = _listed([arm.name + (" (the control)" if arm.control else "") for arm in trained])
+    each = "Each arm fine-tunes" if len(trained) > 1 else "It fine-tunes"
+    beside = " Zero-shot is the same model before any training." if len(trained) < len(arms) else ""
+    return f"Compared: {listed}. {each} {model} on the same {skew}{spent}. All are scored on the same {scored}.{beside}"
+
+
+def contrast_words(named: Contrast, study: Study) -> str:
+    """What the interval of the UAR difference says, and what it does not say."""
+    score = named.differences["uar"]
+    if np.isnan(score.low):
+        verdict = "There is no interval."
+    elif score.low > 0 or score.high < 0:
+        verdict = "The interval of the UAR difference leaves out 0"
+    else:
+        verdict = "The interval of the UAR difference includes 0: these clips do not tell the two apart"
+    limit = "; it covers the choice of clips, not the luck of a training run" if len(study.seeds) <= 1 else ""
+    return (
+        f"{verdict}{limit}. Both arms answered the same {named.num_clips} clips, and clips are resampled in pairs "
+        "(1000 draws), so that what makes a clip hard cancels out. The contrast is the one that the study file names."
+    )
+
+
+def costs(study: Study) -> list[Cost]:
+    found = []
+    for arm in ordered_arms(study):
+        runs = arm.runs
+        trains = [run.train for run in runs if run.train]
+        batches = [run.ledger.global_batch for run in runs if run.ledger]
+        found.append(
+            Cost(
+                arm=arm.name,
+                overrides=" ".join(arm.overrides) or ("no training" if not trains else "none"),
+                steps=str(trains[0]["num_steps"]) if trains else "0",
+                batch=str(batches[0]) if batches else "-",
+                parameters=f"{trains[0]['trainable_parameters']:,}" if trains else "0",
+                seconds=f"{np.mean([train['seconds'] for train in trains]):.0f} s" if trains else "-",
+                recipe_hash=str(runs[0].env.get("recipe_hash") or "-")[:12],
+            )
+        )
+    return found
+
+
+def commands(study: Study) -> list[str]:
+    """What to type to make this again; the study as a whole where its command is known, else arm by arm."""
+    if study.command:
+        return [study.command]
+    if study.single:
+        return [f"emovlm train {shlex.quote(place(study) + '/recipe.yaml')}"]
+    if not study.recipe_name:
+        return [f"emovlm study {shlex.quote(place(study) + '/study.yaml')}"]
+    lines = []
+    for arm in ordered_arms(study):
+        untrained = ["train=none"] if arm.zero_shot and "train=none" not in arm.overrides else []
+        for run in arm.runs:
+            words = [study.recipe_name, *arm.overrides, *untrained, f"seed={run.seed}"]
+            lines.append("emovlm train " + " ".join(map(shlex.quote, words)))
+    return lines
+
+
+def place(study: Study) -> str:
+    """The folder as one types it in the project; never this machine's absolute path."""
+    folder = study.folder.resolve()
+    return f"runs/{folder.name}" if folder.parent.name == "runs" else folder.name
+
+
+def environment(study: Study) -> list[tuple[str, str]]:
+    """Commit, device and versions; each value once, all of them where runs differ."""
+    runs = [run for arm in study.arms for run in arm.runs]
+    facts: dict[str, list[str]] = {}
+    for run in runs:
+        env = run.env
+        for name in ("commit", "device", "world_size"):
+            if env.get(name) is not None:
+                facts.setdefault(name.replace("world_size", "processes"), []).append(str(env[name]))
+        for name, version in sorted((env.get("versions") or {}).items()):
+            facts.setdefault(name, []).append(str(version))
+    return [(name, ", ".join(dict.fromkeys(values))) for name, values in facts.items()]
+
+
+def model_name(run: Run) -> str:
+    model = run.recipe.get("model")
+    name = str(model.get("name") or "") if isinstance(model, dict) else ""
+    if name == "demo":
+        return "the tiny demo model"
+    # A folder's own name is enough; the rest of its path is nobody else's business.
+    return name.rstrip("/").rsplit("/", 1)[-1] if name.startswith(("/", "~", ".")) else name or "the model"
+
+
+def _spent(run: Run) -> str:
+    if not run.train:
+        return ""
+    batch = f" of {run.ledger.global_batch} clips" if run.ledger else ""
+    return f" for {run.train['num_steps']} optimiser steps{batch}"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

@@ -124,7 +124,10 @@ class Video:
         waiting: list[int] = []
         num_packets = 0
         for packet in self._packets():
-            num_packets += packet.size > 0
+            stands_still = not packet.size and packet.dts is not None
+            num_packets += packet.size > 0 or stands_still
+            if stands_still:
+                continue  # "show the last frame again"; handed to the decoder it would mean the end of the stream
             if packet.dts is not None and not packet.is_discard:
                 waiting.append(packet.dts)
             for raw in self._decoded(packet):

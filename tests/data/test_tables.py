@@ -1,0 +1,226 @@
+"""From a source to checked splits."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from emovlm import UserError
+from emovlm.data import tables
+
+FACES = ("happy", "sad", "fear")
+
+
+def splits(validation=0.15, test=0.15, seed=0, unit="subject"):
+    return SimpleNamespace(validation=validation, test=test, seed=seed, unit=unit)
+
+
+def imbalance(ratio, seed=0, order="size"):
+    return SimpleNamespace(ratio=ratio, seed=seed, order=order)
+
+
+def rows_of(num_subjects=20, classes=FACES):
+    return [
+        {"id": f"{subject}-{label}", "media": ["x.mp4"], "label": label, "subject": f"{subject:03d}"}
+        for subject in range(num_subjects)
+        for label in classes
+    ]
+
+
+@pytest.fixture
+def own(monkeypatch, tmp_path):
+    """A user's source module `own_source` whose rows the test sets."""
+    (tmp_path / "own_source.py").write_text("ROWS = []\n\ndef rows(limit=None):\n    return ROWS[:limit]\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "own_source", raising=False)
+    import own_source  # pyright: ignore
+
+    yield own_source
+    sys.modules.pop("own_source", None)
+
+
+def load(own: ModuleType, rows, *, classes=None, how=None, cut=None, args=None):
+    own.ROWS = rows
+    return tables.load_rows("own_source:rows", args or {}, classes=classes, splits=how or splits(), imbalance=cut)
+
+
+def refused(own, rows, **options):
+    with pytest.raises(UserError) as caught:
+        load(own, rows, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_seeded_splits_keep_subjects_apart(own):
+    by_split, order = load(own, rows_of())
+    assert order == ["fear", "happy", "sad"]
+    assert {name: len(part) for name, part in by_split.items()} == {"train": 42, "validation": 9, "test": 9}
+    subjects = [{row["subject"] for row in part} for part in by_split.values()]
+    assert not (subjects[0] & subjects[1])
+    assert not (subjects[0] & subjects[2])
+    assert not (subjects[1] & subjects[2])
+    assert set(by_split["train"][0]) == {"id", "media", "label", "subject"}
+    assert load(own, rows_of())[0] == by_split
+    assert load(own, rows_of(), how=splits(seed=1))[0] != by_split
+
+
+def test_shipped_splits_stay_as_they_are(own):
+    rows = [row | {"split": "test" if row["subject"] < "005" else "train"} for row in rows_of()]
+    by_split, _ = load(own, rows)
+    assert {name: len(part) for name, part in by_split.items()} == {"train": 45, "test": 15}
+
+
+def test_the_order_of_classes_is_the_recipes_or_the_sources_or_alphabetical(own):
+    assert load(own, rows_of(), classes=["sad", "happy", "fear", "disgust"])[1] == ["sad", "happy", "fear", "disgust"]
+    own.CLASSES = ["happy", "fear", "sad"]
+    assert load(own, rows_of())[1] == ["happy", "fear", "sad"]
+
+
+def test_the_tail_is_cut_in_training_alone_and_nested(own):
+    rows = rows_of(100)
+    whole, _ = load(own, rows)
+    nine, _ = load(own, rows, cut=imbalance(9))
+    four, _ = load(own, rows, cut=imbalance(4))
+    assert Counter(row["label"] for row in nine["train"]) == {"fear": 70, "happy": 23, "sad": 8}
+    assert Counter(row["label"] for row in four["train"]) == {"fear": 70, "happy": 35, "sad": 18}
+    assert (nine["validation"], nine["test"]) == (whole["validation"], whole["test"])
+    assert {row["id"] for row in nine["train"]} < {row["id"] for row in four["train"]}
+    turned, _ = load(own, rows, cut=imbalance(4, order=["sad", "fear", "happy"]))
+    assert Counter(row["label"] for row in turned["train"]) == {"sad": 70, "fear": 35, "happy": 18}
+
+
+@pytest.mark.parametrize(
+    ("cut", "message"),
+    [
+        (imbalance(1000), "data.imbalance.ratio: 1000 leaves no clip of 'happy' (the head keeps 14)"),
+        (imbalance(4, order=["sad", "fear"]), "data.imbalance.order: sad, fear; must name each class once"),
+    ],
+)
+def test_an_imbalance_that_cannot_be(own, cut, message):
+    assert message in refused(own, rows_of(), cut=cut)
+
+
+def test_an_imbalance_over_a_class_without_clips(own):
+    message = refused(own, rows_of(), classes=[*FACES, "anger"], cut=imbalance(4))
+    assert "class 'anger' has no training clip; leave it out of data.classes" in message
+
+
+def changed(index, **columns):
+    rows = rows_of()
+    rows[index] |= columns
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "message"),
+    [
+        ([], {}, "data.source: own_source:rows gave no row"),
+        (
+            changed(3, id="0-happy"),
+            {},
+            "own_source:rows, row 4: id '0-happy' was given before, at own_source:rows, row 1",
+        ),
+        (changed(3, media=[]), {}, "row 4: no media"),
+        (
+            changed(3, label="hapy"),
+            {"classes": list(FACES)},
+            "row 4: label 'hapy' is not one of data.classes; did you mean",
+        ),
+        (changed(3, label="Happy"), {}, "classes 'Happy' and 'happy' differ only in case"),
+        (changed(3, label="7"), {}, "row 4: label 7 is a bare number"),
+        (
+            changed(3, subject=None),
+            {},
+            "row 4: no subject, and data.splits.unit keeps each subject in one split (59 of 60",
+        ),
+        (changed(3, split="test"), {}, "row 1: no split, while other rows have one"),
+        (rows_of(), {"how": splits(unit="film")}, "row 1: no film, and data.splits.unit keeps each film"),
+        (rows_of(2), {}, "data.splits.validation: 0.15 of 6 rows is less than one subject (2 of them)"),
+        (rows_of(), {"how": splits(validation=0.5, test=0.5)}, "leave nothing to train on"),
+        (rows_of(), {"args": {"limt": 3}}, "unexpected keyword argument 'limt'; arguments of this source: limit"),
+        (changed(3, soft_label=[1.0, 0.0, 0.0]), {}, "row 4: a soft_label as a list needs data.classes"),
+        (changed(3, apex_s="late"), {}, "row 4: apex_s 'late' is not a number"),
+    ],
+)
+def test_mistakes_are_one_line_with_the_remedy(own, rows, options, message):
+    assert message in refused(own, rows, **options)
+
+
+def test_a_subject_in_two_splits_is_named_with_both(own):
+    rows = [row | {"split": "train"} for row in rows_of()]
+    rows[-1]["split"] = "test"
+    assert "row 60: subject '019' is in test and in train (own_source:rows, row 58)" in refused(own, rows)
+
+
+def test_films_are_kept_apart_where_they_are_the_unit(own):
+    rows = [row | {"split": "test" if index < 9 else "train", "source": "film"} for index, row in enumerate(rows_of())]
+    assert "source 'film' is in train and in test" in refused(own, rows, how=splits(unit="source"))
+    assert load(own, rows)[1]
+
+
+def test_independent_rows_by_their_id(own):
+    rows = [{key: value for key, value in row.items() if key != "subject"} for row in rows_of()]
+    by_split, _ = load(own, rows, how=splits(unit="id"))
+    assert sum(len(part) for part in by_split.values()) == 60
+
+
+def test_datasets_share_one_schema(own):
+    own.ROWS = rows_of()
+    own.ROWS[0] |= {"apex_s": "0.5", "action_units": "AU6 AU12", "film": "x", "year": 1999}
+    own.ROWS[1] |= {"label": None, "soft_label": {"happy": 1.0}}
+    sets = tables.load_splits("own_source:rows", {}, classes=None, splits=splits(), imbalance=None)
+    assert list(sets) == ["train", "validation", "test"]
+    features = sets["train"].features
+    assert list(features) == ["id", "media", "label", "soft_label", "subject", "apex_s", "action_units", "film", "year"]
+    assert features["label"].names == ["fear", "happy", "sad"]
+    assert sets["test"].features == features
+    first = next(row for part in sets.values() for row in part if row["id"] == "0-happy")
+    assert first["label"] == 1
+    assert (first["apex_s"], first["action_units"], first["film"], first["year"]) == (0.5, ["AU6", "AU12"], "x", 1999)
+    second = next(row for part in sets.values() for row in part if row["id"] == "0-sad")
+    assert (second["label"], second["soft_label"]) == (None, [0.0, 1.0, 0.0])
+
+
+def test_a_column_of_mixed_types_is_named(own):
+    own.ROWS = changed(0, year=1999)
+    own.ROWS[1]["year"] = "unknown"
+    with pytest.raises(UserError, match="column year: its values are of different types"):
+        tables.load_splits("own_source:rows", {}, classes=None, splits=splits(), imbalance=None)
+
+
+def test_rows_come_without_importing_datasets_or_torch(tmp_path):
+    (tmp_path / "a.mp4").touch()
+    lines = [json.dumps({"id": str(index), "media": "a.mp4", "label": "happy"}) for index in range(20)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    program = (
+        "import sys\nfrom types import SimpleNamespace as S\nfrom emovlm.data.tables import load_rows\n"
+        f"load_rows('jsonl', {{'root': {str(tmp_path / 'rows.jsonl')!r}}}, classes=None, "
+        "splits=S(validation=.2, test=.2, seed=0, unit='id'), imbalance=None)\n"
+        "print([name for name in ('datasets', 'torch', 'pandas', 'av') if name in sys.modules])"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root)
+    assert done.stdout.strip() == "[]"
+
+
+SHARED_FACES = Path(__file__).parents[3] / "shared" / "data" / "london_faces"
+
+
+def test_real_photographs_subject_by_subject():
+    import os
+
+    root = Path(os.environ.get("LONDON_FACES", SHARED_FACES))
+    if not root.is_dir():
+        pytest.skip(f"no photographs in {root} (LONDON_FACES)")
+    by_split, order = tables.load_rows(
+        "folder", {"root": str(root)}, classes=None, splits=splits(0.15, 0.3), imbalance=imbalance(9)
+    )
+    assert order == ["happy", "neutral"]
+    counts = {name: Counter(row["label"] for row in part) for name, part in by_split.items()}
+    assert counts["test"]["happy"] == counts["test"]["neutral"]
+    assert 8 <= counts["train"]["happy"] / counts["train"]["neutral"] <= 10
+    assert by_split["train"][0]["subject"].startswith("0")

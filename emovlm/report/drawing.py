@@ -110,7 +110,7 @@ def text_width_px(texts: Iterable[str], size_px: float = TEXT_PX) -> float:
 
 def fitted(texts: Sequence[str], room_px: float, size_px: float = TEXT_PX) -> list[str]:
     """The texts, each cut to about `room_px` (the full ones are in the figure's label and in the tables)."""
-    most = max(4, int(room_px / (size_px * 0.56)))
+    most = max(4, int(room_px / (size_px * 0.52)))
     return [text if len(text) <= most else text[: most - 3].rstrip() + "..." for text in texts]
 
 

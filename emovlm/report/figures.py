@@ -66,15 +66,13 @@ def confusion(study: Study, key: str, arm: Arm, place: int) -> str:
     """The confusion matrix of an arm, counts summed over its seeds, shaded by share of the true class."""
     evaluation = arm.runs[0].evaluations[key]
     order = head_to_tail(evaluation)
-    counts_CA = np.sum([np.array(run.evaluations[key].confusion) for run in arm.runs], axis=0)[order]
-    unreadable = np.array([sum(run.evaluations[key].unreadable for run in arm.runs)])
-    columns = [evaluation.classes[c] for c in order]
-    if counts_CA.shape[1] > len(order) and unreadable.any():
-        counts_CA = counts_CA[:, [*order, len(order)]]
-        columns.append("unreadable")
-    else:
-        counts_CA = counts_CA[:, order]
+    counts_CA = np.sum([np.array(run.evaluations[key].confusion) for run in arm.runs], axis=0)[np.ix_(order, order)]
     totals = np.array(evaluation.support_C)[order] * len(arm.runs)
+    columns = [evaluation.classes[c] for c in order]
+    unreadable_C = totals - counts_CA.sum(1)
+    if unreadable_C.any():
+        counts_CA = np.column_stack([counts_CA, unreadable_C])
+        columns.append("unreadable")
     shares_CA = counts_CA / np.maximum(totals, 1)[:, None]
     shown = fitted(columns, LABEL_PX, 11)
     label_px = text_width_px(shown, 11) + 12

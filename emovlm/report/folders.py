@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 import yaml
@@ -133,12 +134,13 @@ def _evaluation(key: str, entry: Mapping[str, Any], path: Path) -> Evaluation:
     return Evaluation(
         key=key,
         num_clips=_field(entry, "num_clips", place, int),
+        num_unlabelled=int(entry.get("num_unlabelled") or 0),
         classes=classes,
         support_C=per_class["support"],
         train_counts_C=per_class["train_counts"],
         tail=tuple(_field(entry, "tail", place, list)),
-        scores={name: _score(_field(entry, name, place, dict), f"{place}.{name}") for name in METRICS},
-        recall_C=tuple(None if one is None else _score(one, f"{place}.recall") for one in per_class["recall"]),
+        scores={name: _score(_field(entry, name, place, dict | None)) for name in METRICS},
+        recall_C=tuple(None if one is None else _score(one) for one in per_class["recall"]),
         confusion=tuple(tuple(row) for row in per_class["confusion"]),
         predicted_C=per_class["predicted"][: len(classes)],
         unreadable=_field(entry, "unreadable", place, int),
@@ -161,8 +163,9 @@ def _ledger(path: Path) -> Ledger:
     )
 
 
-def _score(entry: Mapping[str, Any], place: str) -> Score:
-    values = [entry.get(name) for name in ("value", "low", "high")]
+def _score(entry: Mapping[str, Any] | None) -> Score:
+    """nan where there was nothing to score, such as a tail class without a clip in the split."""
+    values = [(entry or {}).get(name) for name in ("value", "low", "high")]
     return Score(*(float("nan") if value is None else float(value) for value in values))
 
 
@@ -180,12 +183,12 @@ def _check_comparable(study: Study) -> None:
             )
 
 
-def _field(content: Mapping[str, Any], name: str, place: Path | str, kind: type) -> Any:
+def _field(content: Mapping[str, Any], name: str, place: Path | str, kind: type | UnionType) -> Any:
     if not isinstance(content, dict) or name not in content:
         raise UserError(f"{place}: '{name}' is missing; {AGAIN}")
     value = content[name]
     if not isinstance(value, kind):
-        raise UserError(f"{place}: '{name}' is {value!r}, must be of type {kind.__name__}; {AGAIN}")
+        raise UserError(f"{place}: '{name}' is {value!r}, must be of type {getattr(kind, '__name__', kind)}; {AGAIN}")
     return value
 
 

@@ -27,13 +27,14 @@ class Evaluation:
 
     key: str
     num_clips: int
+    num_unlabelled: int  # left out of everything below
     classes: tuple[str, ...]
     support_C: tuple[int, ...]
     train_counts_C: tuple[int, ...]
     tail: tuple[str, ...]
     scores: Mapping[str, Score]  # keys: METRICS
     recall_C: tuple[Score | None, ...]  # None: no clip of the class in this split
-    confusion: tuple[tuple[int, ...], ...]  # rows: targets; columns: C answers, then unreadable ones where written
+    confusion: tuple[tuple[int, ...], ...]  # rows: targets; columns: answers (an unreadable one is in no column)
     predicted_C: tuple[int, ...]
     unreadable: int
     num_classes_present: int

@@ -106,8 +106,9 @@ def counts_line(study: Study, key: str) -> str:
     present = ""
     if evaluation.num_classes_present < len(evaluation.classes):
         present = f" Means are over the {evaluation.num_classes_present} classes present of {len(evaluation.classes)}."
+    left_out = f" {evaluation.num_unlabelled} without a label are left out." if evaluation.num_unlabelled else ""
     return (
-        f"{evaluation.num_clips} {evaluation.split} clips ({support}). "
+        f"{evaluation.num_clips} {evaluation.split} clips ({support}).{left_out} "
         f"Tail by training clips: {tail}.{present} Brackets: {evaluation.interval}."
     )
 

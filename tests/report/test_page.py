@@ -153,3 +153,29 @@ def test_arms_of_unequal_length_are_stamped(tmp_path: Path) -> None:
     report["train"]["num_steps"] = 61
     file.write_text(json.dumps(report))
     assert "natural 61, class_balanced 60" in write_page(folder).read_text(encoding="utf-8")
+
+
+def test_unreadable_answers_have_their_own_column(tmp_path: Path) -> None:
+    folder = made_up.run(tmp_path / "run", per_class=4)
+    report = json.loads((folder / "report.json").read_text())
+    entry = report["evaluations"]["test-likelihood"]
+    row = next(c for c, counts in enumerate(entry["confusion"]) if counts[c])
+    entry["confusion"][row][row] -= 1
+    entry["unreadable"] = 1
+    (folder / "report.json").write_text(json.dumps(report))
+    page = write_page(folder).read_text(encoding="utf-8")
+    assert "Columns: happy, sad, neutral, angry, surprise, fear, disgust, unreadable." in page
+    assert '<td data-title="Unreadable">1</td>' in page
+
+
+def test_a_tail_without_clips_has_no_number(tmp_path: Path) -> None:
+    folder = made_up.run(tmp_path / "run", per_class=4)
+    report = json.loads((folder / "report.json").read_text())
+    entry = report["evaluations"]["test-likelihood"]
+    entry["tail_recall"] = None
+    entry["recall"][5] = None
+    entry["num_classes_present"] = 6
+    (folder / "report.json").write_text(json.dumps(report))
+    page = write_page(folder).read_text(encoding="utf-8")
+    assert "Means are over the 6 classes present of 7." in page
+    assert 'data-title="Tail recall"><span class="value">-</span>' in page

@@ -95,6 +95,11 @@ class Video:
         return round(1 / (rate * self.time_base)) if rate else 0
 
     @property
+    def untimed(self) -> bool:
+        """AVI has times of decoding alone (and a parser invents some of presentation): frames leave in their rhythm."""
+        return self._container.format.name == "avi"
+
+    @property
     def pixel_aspect(self) -> Fraction | None:
         return self._stream.sample_aspect_ratio or None
 
@@ -103,7 +108,7 @@ class Video:
         found: list[tuple[int, int]] = []
         try:
             for packet in self._container.demux(self._stream):
-                when = packet.pts if packet.pts is not None else packet.dts
+                when = packet.dts if packet.pts is None or self.untimed else packet.pts
                 if when is not None and not packet.is_discard:
                     found.append((when, packet.duration or 0))
         except (av.error.FFmpegError, OSError):
@@ -131,9 +136,8 @@ class Video:
             if packet.dts is not None and not packet.is_discard:
                 waiting.append(packet.dts)
             for raw in self._decoded(packet):
-                # Old AVI files time their packets in order of decoding alone; frames leave in that rhythm.
                 rhythm = waiting.pop(0) if waiting else None
-                pts = raw.pts if raw.pts is not None else rhythm
+                pts = rhythm if raw.pts is None or self.untimed else raw.pts
                 if pts is None:
                     raise ClipError(f"{self.path}: its frames have no times (a raw stream?); put it into an .mp4")
                 if self._last_pts is not None and pts < self._last_pts:

@@ -45,11 +45,10 @@ def fitted_size(width_px: int, height_px: int, pixel_aspect: Fraction | None, ma
     """
     display_width = width_px * float(pixel_aspect or 1)
     scale = min(1.0, math.sqrt(max_pixels / (display_width * height_px)))
-    if scale == 1.0:
-        whole = max(1, round(display_width))
-        return (whole, height_px) if whole * height_px <= max_pixels else (whole - 1, height_px)
-    width, height = max(1, math.floor(display_width * scale)), max(1, math.floor(height_px * scale))
-    return min(width, max_pixels), min(height, max(1, max_pixels // width))
+    width = round(display_width) if scale == 1 else math.floor(display_width * scale)
+    width = min(max(1, width), max_pixels)
+    height = height_px if scale == 1 else math.floor(height_px * scale)
+    return width, max(1, min(height, max_pixels // width))
 
 
 def resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -18,10 +18,18 @@ DAMAGED = (OSError, ValueError, SyntaxError, EOFError, TypeError, IndexError, Ke
 
 
 def is_picture(path: str) -> bool:
-    """Whether the content (never the name) is a still picture; a damaged one that can be recognised counts."""
+    """Whether the content (never the name) is a still picture; a damaged one that can be recognised counts.
+
+    Raises ClipError for an animated WebP.
+    """
     try:
         with Image.open(path, formats=FORMATS) as picture:
-            return picture.format not in ANIMATED or getattr(picture, "n_frames", 1) == 1
+            still = picture.format not in ANIMATED or getattr(picture, "n_frames", 1) == 1
+            if not still and picture.format == "WEBP":
+                raise ClipError(f"{path}: is an animated WebP, which FFmpeg cannot decode; convert it to .mp4 or .gif")
+            return still
+    except ClipError:
+        raise
     except DAMAGED:
         return False
 

@@ -90,6 +90,8 @@ def _decode(
 
 def _jump(source: Video, start_s: float) -> tuple[int, Iterator[Frame]] | None:
     """(the file's first tick, frames from a key frame before start_s), or None where no jump lands before it."""
+    if source.untimed:
+        return None  # a key frame in the middle may drop the frames around it, and with them the rhythm
     try:
         first = next(source.frames(), None)
         if first is None:

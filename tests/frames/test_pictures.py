@@ -112,6 +112,13 @@ def test_an_animated_picture_is_a_clip_with_times(tmp_path):
         np.testing.assert_allclose(clip.times_s_T, [0, 0.2, 0.4, 0.6], atol=1e-6)
 
 
+def test_an_animated_webp_is_refused_with_the_remedy(tmp_path):
+    frames = [Image.fromarray(grey(5 * index)) for index in range(4)]
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], duration=200)
+    with pytest.raises(decode.ClipError, match=r"a\.webp: is an animated WebP.*convert it to \.mp4"):
+        read(tmp_path / "a.webp")
+
+
 @pytest.mark.parametrize("kind", ["jpg", "png", "tiff", "bmp"])
 def test_a_truncated_picture_is_refused(tmp_path, kind):
     path = save(tmp_path / f"a.{kind}", np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))

@@ -9,6 +9,7 @@ import argparse
 import shutil
 from pathlib import Path
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run")
 
 
@@ -16,7 +17,7 @@ def take(page: Path, picture: Path, *, width_px: int, height_px: int | None, sca
     """Write a PNG of the first `height_px` of the page at a window `width_px` wide; None: of the whole page."""
     from playwright.sync_api import sync_playwright
 
-    browser_path = shutil.which("chromium")
+    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser_path is None:
         raise SystemExit("chromium is not on PATH; run tools/ci/install_chromium.sh")
     with sync_playwright() as playwright:

@@ -68,6 +68,8 @@ def head_to_tail(evaluation: Evaluation) -> list[int]:
 
 def seeds_stamp(study: Study) -> str:
     seeds = study.seeds
+    if all(arm.zero_shot for arm in study.arms):
+        return "Untrained: there is no seed to vary."
     if len(seeds) <= 1:
         return "One seed: a demonstration, not a claim of significance."
     listed = ", ".join(map(str, seeds))

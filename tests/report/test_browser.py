@@ -1,10 +1,13 @@
 """The page in a real browser: no request, no error on the console, everything visible, nothing sticking out."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from emovlm.report.page import write_page
 
@@ -37,6 +40,18 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "run": write_page(made_up.run(root / "run", media=media)),
         "long names": write_page(made_up.study(root / "c", classes=long_names, media=media)),
     }
+
+
+def test_the_picture_for_the_readme_has_the_asked_size(pages: dict[str, Path], tmp_path: Path) -> None:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not on PATH; tools/ci/install_chromium.sh installs it")
+    pytest.importorskip("playwright", reason="needs the playwright package")
+    picture, tool = tmp_path / "page.png", Path(__file__).parents[2] / "tools/picture.py"
+    command = [sys.executable, str(tool), str(pages["run"]), str(picture), "--width", "800", "--height", "600"]
+    subprocess.run(command, check=True, timeout=120)
+    with Image.open(picture) as opened:
+        assert opened.size == (800, 600)
+        assert len(opened.convert("L").getcolors() or []) > 20
 
 
 @pytest.mark.parametrize("width_px", [1200, 390])

@@ -130,6 +130,7 @@ def test_a_single_run_and_one_without_ledger_and_log(tmp_path: Path) -> None:
     assert 'id="sampling"' not in untrained
     assert 'id="curves"' not in untrained
     assert "without any training" in untrained
+    assert "Untrained: there is no seed to vary." in untrained
 
 
 def test_a_clip_that_has_gone_is_said_and_its_folder_is_not(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Take a picture of the top of a report, for the README.
 
-    python tools/picture.py REPORT.html OUT.png [--width 1200] [--height 1680] [--scale 1]
+    python tools/picture.py REPORT.html OUT.png [--width 1200] [--height 1760] [--scale 1]
 
 Needs Chromium (tools/ci/install_chromium.sh) and the `playwright` package. The page is opened from disk, offline.
 """
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("report", type=Path)
     parser.add_argument("picture", type=Path)
     parser.add_argument("--width", type=int, default=1200, help="of the window, in CSS pixels")
-    parser.add_argument("--height", type=int, default=1680, help="of the picture, in CSS pixels; 0: the whole page")
+    parser.add_argument("--height", type=int, default=1760, help="of the picture, in CSS pixels; 0: the whole page")
     parser.add_argument("--scale", type=float, default=1.0, help="device pixels a CSS pixel")
     asked = parser.parse_args()
     if not asked.report.is_file():

@@ -176,9 +176,7 @@ class Video:
         """RGB pixels as stored: not yet upright, pixels not yet square."""
         raw = frame.raw
         see_through = any(component.is_alpha for component in raw.format.components)
-        rgb = self._reformatter.reformat(
-            raw, format="rgba" if see_through else "rgb24", src_color_range=raw.color_range, threads=1
-        )
+        rgb = self._reformatter.reformat(raw, format="rgba" if see_through else "rgb24", threads=1)
         picture = Image.fromarray(rgb.to_ndarray())
         return geometry.over_white(picture) if see_through else picture
 

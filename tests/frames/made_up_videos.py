@@ -58,6 +58,7 @@ def write_video(
     audio: str = "none",
     audio_s: float = 2.0,
     cover: bool = False,
+    full_range: bool = False,
 ) -> Path:
     """audio: none, first (stream 0 is sound) or last."""
     with av.open(str(path), "w", options=container_options or {}) as container:
@@ -68,6 +69,8 @@ def write_video(
         stream.codec_context.time_base = time_base
         if pixel_aspect is not None:
             stream.codec_context.sample_aspect_ratio = pixel_aspect
+        if full_range:
+            stream.codec_context.color_range = 2
         if rotation:
             stream.set_display_rotation(rotation)
         sound = _add_sound(container) if audio == "last" else sound
@@ -75,6 +78,8 @@ def write_video(
             _add_cover(container)
         for index, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            if full_range:
+                frame = frame.reformat(format=pix_fmt, dst_color_range=2)
             frame.pts, frame.time_base = (pts[index] if pts else index), time_base
             container.mux(stream.encode(frame))
         container.mux(stream.encode())

@@ -137,11 +137,18 @@ def test_the_pixel_budget(tmp_path):
     assert clip.frames_THWC.shape[1:3] == (32, 64)
 
 
-@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuvj420p"])
-def test_black_is_black_and_white_is_white(tmp_path, pix_fmt):
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt", "full_range"),
+    [
+        ("a.mp4", "libx264", "yuv420p", False),
+        ("b.mp4", "libx264", "yuvj420p", False),
+        ("c.webm", "libvpx-vp9", "yuv420p", True),
+    ],
+)
+def test_black_is_black_and_white_is_white(tmp_path, name, codec, pix_fmt, full_range):
     for level in (0, 255):
         frame = np.full((48, 64, 3), level, np.uint8)
-        clip = read(write_video(tmp_path / f"{level}.mp4", [frame] * 2, pix_fmt=pix_fmt))
+        clip = read(write_video(tmp_path / name, [frame] * 2, codec=codec, pix_fmt=pix_fmt, full_range=full_range))
         assert abs(int(clip.frames_THWC.min()) - level) <= 2
         assert abs(int(clip.frames_THWC.max()) - level) <= 2
 

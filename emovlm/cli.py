@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -56,12 +58,13 @@ def train(
         return show(found)
     from emovlm.evaluate.evaluator import evaluate as evaluate_run
     from emovlm.evaluate.evaluator import validator
-    from emovlm.report.tables import print_run
+    from emovlm.report.folders import load as load_results
+    from emovlm.report.tables import print_table
     from emovlm.train.sft import train as train_run
 
     train_run(found, run, resume=resume, validate=validator(found))
     evaluate_run(found, run)
-    return print_run(run.folder)
+    return print_table(load_results(run.folder))
 
 
 @app.command()
@@ -85,10 +88,11 @@ def evaluate(
         relaunch(launch)
     _quiet_libraries()
     from emovlm.evaluate.evaluator import evaluate as evaluate_run
-    from emovlm.report.tables import print_run
+    from emovlm.report.folders import load as load_results
+    from emovlm.report.tables import print_table
 
     evaluate_run(found, run, split=split)
-    print_run(run.folder)
+    print_table(load_results(run.folder))
 
 
 @app.command()
@@ -108,7 +112,8 @@ def study(
     from emovlm.evaluate.evaluator import evaluate as evaluate_run
     from emovlm.evaluate.evaluator import validator
     from emovlm.report.page import write_page
-    from emovlm.report.tables import print_study
+    from emovlm.report.folders import load as load_results
+    from emovlm.report.tables import print_table
     from emovlm.train.sft import train as train_run
 
     def train_arm(entry: studies.Planned) -> None:
@@ -122,7 +127,7 @@ def study(
     made, done = studies.conduct(found, path, train=train_arm, evaluate=evaluate_arm)
     folder = studies.folder_of(found, path)
     typer.echo(f"{made} runs made, {done} were done already", err=True)
-    print_study(folder)
+    print_table(load_results(folder))
     typer.echo(f"report: {write_page(folder)}")
 
 
@@ -173,6 +178,8 @@ def _quiet_libraries() -> None:
     """No hub for a local name, no warning about what the user cannot change."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft|torch)\.")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("TQDM_DISABLE", "1")

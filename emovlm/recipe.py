@@ -158,7 +158,9 @@ def validate(model: type[AnyModel], file: yaml_file.YamlFile) -> AnyModel:
     try:
         return model.model_validate(file.values)
     except ValidationError as error:
-        first = error.errors()[0]
+        faults = error.errors()
+        # In a union (`order`) the fault that the user can see is the unquoted name, not the member tried first.
+        first = next((fault for fault in faults if _unquoted(fault)), faults[0])
         place = ".".join(str(part) for part in first["loc"] if not _is_branch(part))
         more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
         at = file.at(place) if place else str(file.path)
@@ -176,11 +178,15 @@ def _explain(model: type[BaseModel], fault: Any, file: yaml_file.YamlFile, place
         return f"unknown key; {lookup.near_miss(str(fault['loc'][-1]), _keys_at(model, fault['loc'][:-1]))}"
     if kind == "missing":
         return "is missing; it has no default"
-    if kind == "string_type" and isinstance(value, bool | int | float):
+    if _unquoted(fault):
         written = file.texts.get(place, str(value))
         return f"YAML reads {written} as {value!r}; a text is expected: write it in quotes, '{written}'"
     message = fault["msg"].removeprefix("Value error, ")
     return message if kind == "value_error" else f"got {value!r}: {message[:1].lower()}{message[1:]}"
+
+
+def _unquoted(fault: Any) -> bool:
+    return fault["type"] == "string_type" and isinstance(fault["input"], bool | int | float)
 
 
 def _keys_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

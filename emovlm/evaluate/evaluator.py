@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from emovlm import UserError
 from emovlm import run as runs
-from emovlm.data.tables import class_counts, load_splits, pick_split
+from emovlm.data import splits as data_splits
 from emovlm.evaluate import predictions as border
 from emovlm.evaluate.predictions import Predictions
 from emovlm.evaluate.summary import summarise
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 def evaluate(recipe: Recipe, run: runs.RunFolder, *, split: str | None = None) -> dict:
     """Score one split of a finished run (or, with `train: none`, of the model as it is). -> its part of report.json."""
     split = split or recipe.evaluate.split
-    splits = load_splits(recipe.data)
-    rows = pick_split(splits, split)
+    splits = data_splits.load(recipe.data)
+    rows = data_splits.pick(splits, split)
     state = PartialState()
     vlm = checkpoint(recipe, run)
     vlm.model.to(state.device).eval()
     found = score_split(vlm.model, vlm.processor, recipe, rows, split)
-    summary = summarise(found, class_counts(splits, "train"))
+    summary = summarise(found, data_splits.train_counts(splits, len(found.classes)))
     if state.is_main_process:
         key = f"{split}-{recipe.evaluate.scorer}"
         border.write(run.predictions(split, recipe.evaluate.scorer), found)
@@ -110,8 +110,8 @@ def validator(recipe: Recipe) -> Callable[..., dict[str, float]] | None:
     """`(model, processor) -> {metric: value}` on the validation split, for a callback during training; None if not asked."""
     if not recipe.evaluate.during_training:
         return None
-    splits = load_splits(recipe.data)
-    rows = pick_split(splits, "validation")
+    splits = data_splits.load(recipe.data)
+    rows = data_splits.pick(splits, "validation")
 
     def validate(model: Any, processor: Any) -> dict[str, float]:
         with torch.no_grad():

@@ -25,36 +25,27 @@ def summarise(predictions: Predictions, train_counts_C: np.ndarray) -> dict[str,
     counts = recognition.confusion(targets_N, predicted_N, num_classes)
     tail_C = recognition.tail_classes(train_counts_C)
 
-    def statistics(confusion: np.ndarray) -> np.ndarray:
-        return np.concatenate(
-            [
-                [
-                    recognition.war(confusion),
-                    recognition.uar(confusion),
-                    recognition.macro_f1(confusion),
-                    recognition.tail_recall(confusion, tail_C),
-                ],
-                recognition.recall(confusion),
-            ]
-        )
+    def statistics(counts: np.ndarray) -> np.ndarray:
+        overall = [recognition.war(counts), recognition.uar(counts), recognition.macro_f1(counts)]
+        overall.append(recognition.tail_recall(counts, tail_C))
+        return np.concatenate([np.stack(overall, axis=-1), recognition.recall_C(counts)], axis=-1)
 
     values = statistics(counts)
     low, high = bootstrap(targets_N, predicted_N, statistics, num_classes=num_classes, num_draws=NUM_DRAWS)
     found = [_interval(*triple) for triple in zip(values, low, high, strict=True)]
-    support_C = np.bincount(targets_N, minlength=num_classes)
     return {
         "num_clips": len(targets_N),
         "num_unlabelled": int((~known).sum()),
         "classes": predictions.classes,
-        "support": support_C.tolist(),
+        "support": recognition.support_C(counts).tolist(),
         "train_counts": [int(count) for count in train_counts_C],
         "tail": [name for name, tail in zip(predictions.classes, tail_C, strict=True) if tail],
         **dict(zip(("war", "uar", "macro_f1", "tail_recall"), found[:4], strict=True)),
         "recall": found[4:],
         "confusion": counts[:, :num_classes].tolist(),
-        "predicted": np.bincount(predicted_N, minlength=num_classes).tolist(),
-        "unreadable": 0,
-        "num_classes_present": int((support_C > 0).sum()),
+        "predicted": recognition.predicted_C(counts).tolist(),
+        "unreadable": int(recognition.unreadable(counts)),
+        "num_classes_present": int(recognition.num_present(counts)),
         "interval": f"95 % bootstrap over clips, {NUM_DRAWS} draws",
     }
 

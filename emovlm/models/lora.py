@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from emovlm.recipe import Lora
 
 
-def add(model: Any, lora: Lora, base_name: str) -> Any:
-    """-> a PeftModel in which only the adapters learn. base_name: what a plain peft user loads the adapter onto."""
+def add(model: Any, lora: Lora) -> Any:
+    """-> a PeftModel in which only the adapters learn."""
     from peft import LoraConfig, get_peft_model
 
     targets = linear_paths(model, lora.targets)
@@ -30,7 +30,6 @@ def add(model: Any, lora: Lora, base_name: str) -> Any:
         lora_dropout=lora.dropout,
         target_modules=targets,
         task_type="CAUSAL_LM",
-        base_model_name_or_path=base_name,
     )
     adapted = get_peft_model(model, config)
     hit = {name.split(".lora_A.")[0] for name, _ in adapted.named_parameters() if ".lora_A." in name}

@@ -36,7 +36,7 @@ def label_scores(model: Any, prompt: Mapping[str, torch.Tensor], names: Sequence
     rest = model(
         input_ids=inputs_CA.repeat(batch, 1),
         attention_mask=torch.cat([mask_BL, mask_BA], dim=1),
-        past_key_values=cache,
+        cache=cache,
         use_cache=True,
         **_positions(model, prompt["attention_mask"], classes, inputs_CA.shape[1]),
     )

@@ -9,7 +9,7 @@ from accelerate import PartialState
 from rich.console import Console
 from rich.table import Table
 
-from emovlm.data.tables import load_splits, pick_split
+from emovlm.data import splits as data_splits
 from emovlm.frames.look import look
 from emovlm.models import load as models
 from emovlm.models import lora
@@ -25,7 +25,7 @@ def dry_run(recipe: Recipe) -> None:
     """Print it to the terminal. Raises what the training would raise before its first step."""
     console = Console()
     accumulation = accumulation_steps(recipe, PartialState().num_processes)
-    rows = pick_split(load_splits(recipe.data), "train")
+    rows = data_splits.pick(data_splits.load(recipe.data), "train")
     classes = rows.features["label"].names
     labels_N = stream_labels(rows)
     sampler = class_sampler(recipe, labels_N, len(classes))

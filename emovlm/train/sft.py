@@ -19,7 +19,7 @@ from transformers import Trainer, TrainingArguments
 
 from emovlm import UserError, lookup
 from emovlm import run as runs
-from emovlm.data.tables import load_splits, pick_split
+from emovlm.data import splits as data_splits
 from emovlm.longtail.ledger import Ledger
 from emovlm.longtail.losses import answer_nll, sample_mean, token_mean
 from emovlm.longtail.sampler import ClassSampler
@@ -81,8 +81,8 @@ def train(
     """
     state = PartialState()
     accumulation = accumulation_steps(recipe, state.num_processes)
-    splits = load_splits(recipe.data)
-    rows = pick_split(splits, "train")
+    splits = data_splits.load(recipe.data)
+    rows = data_splits.pick(splits, "train")
     classes = rows.features["label"].names
     runs.check_free(recipe, run, resume=resume)
     state.wait_for_everyone()
@@ -93,6 +93,7 @@ def train(
     model = trainable(vlm, recipe)
     sampler = class_sampler(recipe, stream_labels(rows), len(classes))
     ledger = Ledger(classes, stream_labels(rows))
+    arguments = training_arguments(recipe, run, accumulation)
     if state.is_main_process:
         runs.begin(recipe, run, world_size=state.num_processes, device=str(state.device))
     log = RunLog(run)
@@ -102,7 +103,7 @@ def train(
         callbacks.append(Validation(scored, recipe.evaluate.during_training, log))
     trainer = LongTailTrainer(
         model=model,
-        args=training_arguments(recipe, run, accumulation),
+        args=arguments,
         data_collator=collator,
         train_dataset=rows.add_column("row", list(range(len(rows)))),
         processing_class=vlm.processor,
@@ -131,7 +132,7 @@ def trainable(vlm: models.Vlm, recipe: Recipe) -> Any:
     if recipe.train == "full":
         return vlm.model
     torch.manual_seed(recipe.seed)  # LoRA-A is drawn from the global generator, before Trainer seeds it.
-    return lora.add(vlm.model, recipe.lora, models.locate(recipe.model.name)[0])
+    return lora.add(vlm.model, recipe.lora)
 
 
 def class_sampler(recipe: Recipe, labels_N: np.ndarray, num_classes: int) -> ClassSampler:
@@ -152,8 +153,9 @@ def training_arguments(recipe: Recipe, run: runs.RunFolder, accumulation: int) -
         "report_to": "none",
         "logging_steps": 10,
         "disable_tqdm": not sys.stderr.isatty(),
-        "ddp_backend": None if torch.cuda.is_available() else "gloo",
     }
+    if PartialState().num_processes > 1 and not torch.cuda.is_available():
+        defaults["ddp_backend"] = "gloo"
     try:
         return TrainingArguments(
             **{**defaults, **recipe.trainer},

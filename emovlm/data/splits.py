@@ -1,0 +1,37 @@
+"""The splits of a recipe's `data:` section, and one of them by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emovlm import UserError
+from emovlm.data import tables
+
+if TYPE_CHECKING:
+    import datasets
+
+    from emovlm.recipe import Data
+
+
+def load(data: Data) -> dict[str, datasets.Dataset]:
+    """Split name -> rows. Raises UserError for whatever is wrong with them."""
+    return tables.load_splits(
+        data.source, data.args, classes=data.classes, splits=data.splits, imbalance=data.imbalance
+    )
+
+
+def pick(splits: dict[str, datasets.Dataset], name: str) -> datasets.Dataset:
+    if name not in splits:
+        raise UserError(
+            f"data: there is no {name} split (found: {', '.join(splits)}); name another split, or remove the split column "
+            "so that data.splits deals the rows out"
+        )
+    return splits[name]
+
+
+def train_counts(splits: dict[str, datasets.Dataset], num_classes: int) -> np.ndarray:
+    """Labelled training rows a class, shape (C,); zeros where the set has no training split."""
+    labels = [label for label in splits["train"]["label"] if label is not None] if "train" in splits else []
+    return np.bincount(np.array(labels, dtype=np.int64), minlength=num_classes)

@@ -148,9 +148,10 @@ class Video:
                 self._first_pts = pts if self._first_pts is None else self._first_pts
                 self._last_pts = pts
                 yield Frame(pts, raw.duration or 0, raw)
-        whole = missing_end(self.path, self._container.format.name, num_packets, len(self._stream.index_entries))
-        if whole is not None and judged_from_pts is None:
-            raise self._fault(f"is cut off ({whole})")
+        listed = len(self._stream.index_entries) if judged_from_pts is None else 0  # after a jump not all were counted
+        missing = missing_end(self.path, self._container.format.name, num_packets, listed)
+        if missing is not None:
+            raise self._fault(f"is cut off ({missing})")
 
     def _packets(self) -> Iterator[Any]:
         try:

@@ -1,6 +1,7 @@
 """From a source to checked splits."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -215,13 +216,11 @@ def test_rows_come_without_importing_datasets_or_torch(tmp_path):
     assert done.stdout.strip() == "[]"
 
 
-SHARED_FACES = Path(__file__).parents[3] / "shared" / "data" / "london_faces"
+SHARED = Path(os.environ.get("EMOVLM_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
 def test_real_photographs_subject_by_subject():
-    import os
-
-    root = Path(os.environ.get("LONDON_FACES", SHARED_FACES))
+    root = Path(os.environ.get("LONDON_FACES", SHARED / "london_faces"))
     if not root.is_dir():
         pytest.skip(f"no photographs in {root} (LONDON_FACES)")
     by_split, order = tables.load_rows(

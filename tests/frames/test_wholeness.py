@@ -72,6 +72,14 @@ def test_a_damaged_span_does_not_spoil_another(tmp_path):
         read(path, start_s=0.2)
 
 
+def test_a_jump_to_the_end_of_a_truncated_file_is_refused_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("emovlm.frames.video.JUMP_AFTER_S", 0.1)
+    path = cut_file(write_video(tmp_path / "a.mkv", NOISE, options={"g": "5"}), 0.8)
+    assert read(path, start_s=0.5, end_s=0.7).num_visible == 4
+    with pytest.raises(decode.ClipError, match="is cut off"):
+        read(path, start_s=0.5)
+
+
 def test_no_descriptor_stays_open(tmp_path):
     import os
 

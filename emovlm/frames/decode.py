@@ -2,8 +2,8 @@
 
 Frames are chosen by presentation time among the frames that are really visible, which only decoding can tell: edit
 lists hide frames, headers miscount them, rates vary. So a clip is decoded until the choice was made on the times of the
-decoded frames: the packets' times (read without decoding, about 1 % of the cost) make a first guess, one decode pass
-keeps what was chosen on it, and if the times of the decoded frames are not exactly the guessed ones, the choice is made
+decoded frames: the packets' times (read without decoding; measured: 0.2 to 2.5 % of the cost for filmed clips, 19 % for
+a demo clip, 0.7 of 3.8 ms) make a first guess, one decode pass keeps what was chosen on it, and if the times of the decoded frames are not exactly the guessed ones, the choice is made
 again on the true times and a second pass keeps that. Cost: one decode of the clip (or of the asked span), two for the
 few files whose packets mislead; memory: the chosen frames at their final size.
 

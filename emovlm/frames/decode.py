@@ -1,11 +1,14 @@
 """The one place that decodes. Training, evaluation, prediction and everything shown read clips through `read`.
 
 Frames are chosen by presentation time among the frames that are really visible, which only decoding can tell: edit
-lists hide frames, headers miscount them, rates vary. So a clip is decoded until the choice was made on the times of the
-decoded frames: the packets' times (read without decoding; measured: 0.2 to 2.5 % of the cost for filmed clips, 19 % for
-a demo clip, 0.7 of 3.8 ms) make a first guess, one decode pass keeps what was chosen on it, and if the times of the decoded frames are not exactly the guessed ones, the choice is made
-again on the true times and a second pass keeps that. Cost: one decode of the clip (or of the asked span), two for the
-few files whose packets mislead; memory: the chosen frames at their final size.
+lists hide frames, headers miscount them, rates vary. So the choice always stands on the times of decoded frames:
+1. the times of the packets, read without decoding, make a first guess (measured: 0.2 to 2.5 % of the cost for filmed
+   clips, 19 % for a demo clip, 0.7 of 3.8 ms);
+2. one pass decodes the clip, or the asked span, and keeps the pixels of what was chosen on the guess;
+3. where the times of the decoded frames are not exactly the guessed ones, the choice is made again on the true times,
+   and a second pass keeps that.
+Cost: one decode, two for the few files whose packets mislead and for spans that begin late (they are not guessed).
+Memory: the chosen frames at their final size.
 
 Errors: everything that cannot be read as it should be raises ClipError (one line that begins with the file): missing,
 empty, truncated, damaged, audio only, no video at all. Limits: damage inside a frame that a decoder hides by copying

@@ -149,6 +149,7 @@ def write(study: Study, path: Path, planned: list[Planned], folder: Path) -> Non
         arm["runs"].append({"seed": entry.seed, "folder": str(entry.run.folder.relative_to(folder))})
     content = {
         "name": path.stem,
+        "command": f"emovlm study {path}",
         "control": study.control,
         "contrast": study.contrast,
         "seeds": study.seeds,

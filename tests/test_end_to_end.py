@@ -166,7 +166,7 @@ def test_schema_and_version(tmp_path):
         (["train", "nowhere.yaml"], "nowhere.yaml: no such file"),
         (["evaluate", "{work}/runs"], "no such file"),
         (["report", "{work}"], "report.json"),
-        (["train", "mine.yaml", "seed=1", "--launch", "nowhere.yaml"], "--launch: nowhere.yaml: no such file"),
+        (["train", "mine.yaml", "output=new", "--launch", "nowhere.yaml"], "--launch: nowhere.yaml: no such file"),
         (["train", "mine.yaml", "seed=1", "--dry-run", "data.root=/nowhere"], "/nowhere"),
         (["evaluate", "mine.yaml", "seed=1", "output=new"], "is not trained yet"),
     ],

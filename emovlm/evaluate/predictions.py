@@ -74,7 +74,8 @@ def write(path: Path, predictions: Predictions) -> None:
 def read(path: Path) -> Predictions:
     """Raises UserError naming the line: not JSON, no header, a missing or repeated id, an unknown class, a NaN score."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not splitlines: an id may hold U+2028, which is no line end in JSON lines.
+        lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {error}; run `emovlm evaluate` first") from error
     parsed = [_parse(path, number, line) for number, line in enumerate(lines, start=1)]

@@ -153,6 +153,7 @@ def training_arguments(recipe: Recipe, run: runs.RunFolder, accumulation: int) -
         "report_to": "none",
         "logging_steps": 10,
         "disable_tqdm": not sys.stderr.isatty(),
+        "dataloader_pin_memory": torch.cuda.is_available(),
     }
     if PartialState().num_processes > 1 and not torch.cuda.is_available():
         defaults["ddp_backend"] = "gloo"

@@ -16,7 +16,7 @@ def row(row_id, target, scores):
 
 
 def test_written_and_read_back(tmp_path):
-    made = Predictions(HEADER, [row("1", 0, [-1.0, -2.0]), row("2", None, [-3.0, -2.0])])
+    made = Predictions(HEADER, [row("1", 0, [-1.0, -2.0]), row("2\u2028\x85", None, [-3.0, -2.0])])
     border.write(tmp_path / "p.jsonl", made)
     assert border.read(tmp_path / "p.jsonl") == made
     assert made.targets_N().tolist() == [0, -1]

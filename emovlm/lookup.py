@@ -66,7 +66,7 @@ def near_miss(word: str, allowed: Collection[str]) -> str:
 
 
 def parameters(home: Home, name: str) -> dict[str, Parameter]:
-    """What a recipe may pass to the function `name`, read without importing it. Raises UserError for an unknown name."""
+    """What a recipe may pass to the function `name`, read without importing it. UserError for an unknown name."""
     path, function = _locate(home, name)
     found = _functions(path).get(function)
     if found is None:
@@ -96,8 +96,9 @@ def resolve(home: Home, name: str) -> Callable[..., Any]:
 def dataclass_fields(module: str, relative: str, name: str) -> set[str]:
     """Field names of the class `name` in an installed file, without importing it (`trainer:` keys, in milliseconds)."""
     spec = importlib.util.find_spec(module)
-    assert spec is not None and spec.submodule_search_locations, f"{module} is not installed"
-    tree = ast.parse((Path(spec.submodule_search_locations[0]) / relative).read_text(encoding="utf-8"))
+    locations = spec.submodule_search_locations if spec else None
+    assert locations, f"{module} is not installed"
+    tree = ast.parse((Path(locations[0]) / relative).read_text(encoding="utf-8"))
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             return {

@@ -47,7 +47,7 @@ class Splits(Section):
 
 
 class Imbalance(Section):
-    """Cut the training split to n_c = n_max * ratio^(-c/(C-1)); `order` is by size, or the class names, largest first."""
+    """Cut the training split to n_c = n_max * ratio^(-c/(C-1)). `order`: by size, or the class names, largest first."""
 
     ratio: float = Field(ge=1)
     seed: int = 0

@@ -108,7 +108,7 @@ def plan(study: Study, path: Path) -> list[Planned]:
             planned.append(_planned(arm, seed, found, folder))
     steps = {entry.recipe.trainer.get("max_steps", -1) for entry in planned}
     if len(steps) > 1 or steps == {-1}:
-        raise UserError(f"{path}: arms are compared at equal optimiser steps: set trainer.max_steps once, in the recipe")
+        raise UserError(f"{path}: arms are compared at equal optimiser steps: set trainer.max_steps in the recipe")
     return planned
 
 

@@ -137,7 +137,8 @@ content = []
 for time in times:
     content += [{{"type": "text", "text": f"{{time:.2f}} s: "}}, {{"type": "image"}}]
 content += [{{"type": "text", "text": "Which emotion does the person in the video show?"}}]
-text = processor.apply_chat_template([{{"role": "user", "content": content}}], add_generation_prompt=True, tokenize=False)
+chat = [{{"role": "user", "content": content}}]
+text = processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
 images = [frames[round(time, 6)] for time in times]
 scores = []
 for name in ["happy", "surprise"]:

@@ -23,7 +23,7 @@ trainer: {learning_rate: 1e-4, per_device_train_batch_size: 4}
 """
 
 
-@pytest.fixture()
+@pytest.fixture
 def write(tmp_path):
     def write(text):
         path = tmp_path / "x.yaml"
@@ -90,7 +90,7 @@ def test_overrides_replace_values_and_whole_sections(write, monkeypatch):
     assert found.sampler.strategy == "tail_oversampling"
     assert found.sampler.args == {"floor": 0.25}
     assert (found.seed, found.data.args["root"]) == (7, "/data/x")
-    with pytest.raises(UserError, match="expected a.b=value"):
+    with pytest.raises(UserError, match=r"expected a\.b=value"):
         recipe.load(path, ["sampler"])
     with pytest.raises(UserError, match=r"frames\.kep: unknown key .*did you mean 'keep'"):
         recipe.load(path, ["frames.kep=3"])

@@ -22,7 +22,7 @@ contrast: [root, natural]
 """
 
 
-@pytest.fixture()
+@pytest.fixture
 def write(tmp_path):
     (tmp_path / "r.yaml").write_text(RECIPE)
 

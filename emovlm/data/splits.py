@@ -8,6 +8,7 @@ import numpy as np
 
 from emovlm import UserError
 from emovlm.data import tables
+from emovlm.data.columns import to_dataset
 
 if TYPE_CHECKING:
     import datasets
@@ -17,16 +18,14 @@ if TYPE_CHECKING:
 
 def load(data: Data) -> dict[str, datasets.Dataset]:
     """Split name -> rows. Raises UserError for whatever is wrong with them."""
-    return tables.load_splits(
-        data.source, data.args, classes=data.classes, splits=data.splits, imbalance=data.imbalance
-    )
+    return to_dataset(*tables.load_rows(data))
 
 
 def pick(splits: dict[str, datasets.Dataset], name: str) -> datasets.Dataset:
     if name not in splits:
         raise UserError(
-            f"data: there is no {name} split (found: {', '.join(splits)}); name another split, or remove the split column "
-            "so that data.splits deals the rows out"
+            f"data: there is no {name} split (found: {', '.join(splits)}); name another, or give the rows no split at "
+            "all, so that data.splits deals them out"
         )
     return splits[name]
 

@@ -1,4 +1,4 @@
-"""From a source's rows to checked splits: `load_rows` (plain dicts, in milliseconds) and `load_splits` (datasets)."""
+"""From a source's rows to checked splits, as plain dicts: milliseconds, where a `datasets.Dataset` costs seconds."""
 
 from __future__ import annotations
 
@@ -13,54 +13,29 @@ from emovlm.data import folds, labels, schema
 from emovlm.data.schema import PLACE, SPLITS
 
 if TYPE_CHECKING:
-    import datasets
-
-    from emovlm.recipe import Imbalance, Splits
+    from emovlm.recipe import Data, Imbalance, Splits
 
 Rows = list[dict[str, Any]]
 
 
-def load_splits(
-    source: str,
-    args: Mapping[str, Any],
-    *,
-    classes: list[str] | None,
-    splits: Splits,
-    imbalance: Imbalance | None,
-) -> dict[str, datasets.Dataset]:
-    """The splits that have rows (train, validation, test in this order) as data sets of one schema; see load_rows."""
-    from emovlm.data.columns import to_dataset
-
-    by_split, order = load_rows(source, args, classes=classes, splits=splits, imbalance=imbalance)
-    return to_dataset(by_split, order)
-
-
-def load_rows(
-    source: str,
-    args: Mapping[str, Any],
-    *,
-    classes: list[str] | None,
-    splits: Splits,
-    imbalance: Imbalance | None,
-) -> tuple[dict[str, Rows], list[str]]:
+def load_rows(data: Data) -> tuple[dict[str, Rows], list[str]]:
     """(rows by split, class order). Labels are names here. Raises UserError for whatever is wrong with the rows.
 
-    source: a file in sources/, or `package.module:function`. classes: their order, and the only labels allowed; without
-    it the source module's `CLASSES`, or the labels in alphabetical order. splits: used where no row says its split.
-    imbalance: cuts the training split.
+    `data.classes`: the order, and the only labels allowed; without it the source module's `CLASSES`, or the labels by
+    alphabet. `data.splits` is used where no row says its split; `data.imbalance` cuts the training split.
     """
-    found, default_classes = _call_source(source, args)
-    rows = _checked_rows(found, source)
-    given = classes if classes is not None else default_classes
-    order = labels.check_classes(given) if given is not None else _order_of(rows, source)
+    found, default_classes = _call_source(data.source, data.args)
+    rows = _checked_rows(found, data.source)
+    given = data.classes if data.classes is not None else default_classes
+    order = labels.check_classes(given) if given is not None else _order_of(rows, data.source)
     _check_labels(rows, order)
     if not any("split" in row for row in rows):
-        _deal(rows, splits)
-    _check_splits(rows, splits.unit)
+        _deal(rows, data.splits)
+    _check_splits(rows, data.splits.unit)
     by_split = {name: [row for row in rows if row["split"] == name] for name in SPLITS}
     by_split = {name: part for name, part in by_split.items() if part}
-    if imbalance is not None:
-        by_split["train"] = _cut(by_split.get("train", []), order, imbalance)
+    if data.imbalance is not None:
+        by_split["train"] = _cut(by_split.get("train", []), order, data.imbalance)
     drop = (PLACE, "split")
     plain = {name: [{k: v for k, v in row.items() if k not in drop} for row in part] for name, part in by_split.items()}
     return plain, order

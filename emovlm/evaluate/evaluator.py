@@ -78,7 +78,7 @@ def score_split(model: Any, processor: Any, recipe: Recipe, rows: datasets.Datas
         prompt = {key: value.to(state.device) for key, value in collator.tensors(batch, clips).items()}
         scores_BC = label_scores(model, prompt, names).cpu().tolist()
         scored += [
-            border.row_of(row, classes, scores_C, clip.times_s_T)
+            border.row_of(row, classes, scores_C, clip.times_s_T.tolist())
             for row, clip, scores_C in zip(batch, clips, scores_BC, strict=True)
         ]
     if state.num_processes > 1:
@@ -107,7 +107,7 @@ def header(recipe: Recipe, classes: list[str], split: str, collator: Collator) -
 
 
 def validator(recipe: Recipe) -> Callable[..., dict[str, float]] | None:
-    """`(model, processor) -> {metric: value}` on the validation split, for a callback during training; None if not asked."""
+    """`(model, processor) -> {metric: value}` on the validation split, for a callback; None if not asked for."""
     if not recipe.evaluate.during_training:
         return None
     splits = data_splits.load(recipe.data)

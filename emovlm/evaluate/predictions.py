@@ -41,7 +41,9 @@ class Predictions:
         return np.array([row["scores"] for row in self.rows]).argmax(axis=1)
 
 
-def row_of(row: Mapping[str, Any], classes: Sequence[str], scores_C: Sequence[float], times_s: Sequence[float]) -> dict:
+def row_of(
+    row: Mapping[str, Any], classes: Sequence[str], scores_C: Sequence[float], times_s: Sequence[float]
+) -> dict[str, Any]:
     """One line of the file. Only what was given to a scorer and what came out of it."""
     label = row.get("label")
     return {
@@ -72,7 +74,7 @@ def write(path: Path, predictions: Predictions) -> None:
 
 
 def read(path: Path) -> Predictions:
-    """Raises UserError naming the line: not JSON, no header, a missing or repeated id, an unknown class, a NaN score."""
+    """UserError naming the line: not JSON, no header, a missing or repeated id, an unknown class, a NaN score."""
     try:
         # Not splitlines: an id may hold U+2028, which is no line end in JSON lines.
         lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")

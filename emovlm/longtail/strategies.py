@@ -1,8 +1,10 @@
 """How often each class is drawn: pure functions `(counts_C, progress, *, ...) -> rates_C`.
 
 A rate is the number of times that a sample of the class is drawn in an epoch: 1 everywhere is natural sampling. The
-proportions p_c = n_c * rate_c / sum follow. counts_C: number of training samples a class, zeros allowed (a class without
-samples gets rate 0). progress: share of the training done, in [0, 1]. Symbols: n_c counts, N their sum, C classes.
+proportions p_c = n_c * rate_c / sum follow.
+
+counts_C: training samples a class, zeros allowed (such a class gets rate 0). progress: share of the training done, in
+[0, 1]. Symbols: n_c counts, N their sum, C classes.
 """
 
 from __future__ import annotations

@@ -60,7 +60,8 @@ def table(model: Any) -> Table:
         shown.add_row(path, str(count), f"{parameters:,}")
     total = sum(parameter.numel() for parameter in model.parameters())
     trained = sum(parameters for _, _, parameters in modules)
-    shown.add_row("all", str(sum(count for _, count, _ in modules)), f"{trained:,} ({trained / total:.1%})", style="bold")
+    count = sum(count for _, count, _ in modules)
+    shown.add_row("all", str(count), f"{trained:,} ({trained / total:.1%})", style="bold")
     return shown
 
 
@@ -78,7 +79,7 @@ def save(model: Any, processor: Any, folder: Path) -> None:
     expected = {name.replace(".default.", ".") for name, p in model.named_parameters() if p.requires_grad}
     if set(written) != expected:
         missing = sorted(expected - set(written)) or sorted(set(written) - expected)
-        raise RuntimeError(f"{folder}: the adapter was not saved whole: {missing[0]} and {len(missing) - 1} more differ")
+        raise RuntimeError(f"{folder}: not saved whole: {missing[0]} and {len(missing) - 1} more tensors differ")
     if not any(tensor.abs().max() > 0 for name, tensor in written.items() if ".lora_B." in name):
         raise RuntimeError(f"{folder}: every LoRA-B is zero: nothing was learnt, so nothing is saved")
     if folder.exists():

@@ -32,10 +32,10 @@ class Answers:
         return answer + self.end
 
     def ids(self, answer: str) -> list[int]:
-        """Token ids of the answer and its end-of-turn. Raises UserError for an empty answer or one that holds an end."""
+        """Token ids of the answer and its end-of-turn. UserError for an empty answer or one that holds an end."""
         answer_ids = self._ids(self.head + self.text(answer))
         if answer_ids[: len(self.head_ids)] != self.head_ids or not answer.strip():
-            raise UserError(f"the answer {answer!r} is empty or melts into the prompt; the tokenizer cannot separate them")
+            raise UserError(f"the answer {answer!r} is empty, or its tokens melt into those of the prompt")
         answer_ids = answer_ids[len(self.head_ids) :]
         ends = sum(
             answer_ids[k : k + len(self.end_ids)] == self.end_ids

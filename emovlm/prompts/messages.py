@@ -63,7 +63,8 @@ def clock(times_s_T: np.ndarray) -> dict[str, Any]:
     ticks_T = np.rint(np.asarray(times_s_T, dtype=float) * TICKS_PER_S).astype(int)
     num_frames = len(ticks_T)
     span = int(ticks_T[-1] - ticks_T[0])
-    # sampled rate = frames / total * fps. Rounded up: positions are truncated to whole numbers, so a hair below is worse.
+    # Sampled rate = frames / total * fps. The total is rounded up: a rate a hair too high would, through truncation,
+    # lose a whole temporal position.
     total = -(-span * num_frames // (num_frames - 1)) if num_frames > 1 else TICKS_PER_S
     return {"total_num_frames": total, "fps": float(TICKS_PER_S), "frames_indices": ticks_T.tolist()}
 

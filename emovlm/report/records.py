@@ -1,4 +1,3 @@
-# ruff: noqa: N815 (shape suffixes in field names)
 """What the files of a run or study folder say, as frozen dataclasses.
 
 C: classes, in the order of the run's files.

@@ -70,7 +70,8 @@ class RunLog(TrainerCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         known = ("loss", "learning_rate", "grad_norm")
-        values = {key: float(value) for key, value in (logs or {}).items() if key in known or key.startswith("validation")}
+        shown = {key: value for key, value in (logs or {}).items() if key in known or key.startswith("validation_")}
+        values = {key: float(value) for key, value in shown.items()}
         if state.is_world_process_zero and values:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"step": state.global_step, "epoch": state.epoch, **values}) + "\n")

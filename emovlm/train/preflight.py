@@ -38,7 +38,7 @@ def check_answers(rows: datasets.Dataset, collator: Collator) -> bool:
         odd = rows["id"][free.index(next(answer for answer in free if not answer))]
         raise UserError(f"row {odd}: has no answer while others have; train labels and answers in two runs")
     if kinds == {True}:
-        for answer in set(free):
+        for answer in {answer for answer in free if answer}:
             collator.answers.ids(answer)
         return False
     for row_id, label in zip(rows["id"], labels, strict=True):

@@ -72,9 +72,7 @@ class LongTailTrainer(Trainer):
         return (loss, outputs) if return_outputs else loss
 
 
-def train(
-    recipe: Recipe, run: runs.RunFolder, *, resume: bool = False, validate: Validate | None = None
-) -> None:
+def train(recipe: Recipe, run: runs.RunFolder, *, resume: bool = False, validate: Validate | None = None) -> None:
     """Train; write adapter (or model), ledger, log, and the training's part of report.json.
 
     validate: `(model, processor) -> {metric: value}`, called every `evaluate.during_training` steps.
@@ -99,8 +97,9 @@ def train(
     log = RunLog(run)
     callbacks = [EpochClock(sampler, collator), FirstStepCheck(), log, CheckpointMarker(ledger)]
     if validate and recipe.evaluate.during_training:
-        scored = partial(validate, processor=vlm.processor)
-        callbacks.append(Validation(scored, recipe.evaluate.during_training, log))
+        callbacks.append(
+            Validation(lambda scored: validate(scored, vlm.processor), recipe.evaluate.during_training, log)
+        )
     trainer = LongTailTrainer(
         model=model,
         args=arguments,
@@ -179,9 +178,7 @@ def last_checkpoint(run: runs.RunFolder, ledger: Ledger) -> str | None:
     return str(found[-1])
 
 
-def save(
-    trainer: LongTailTrainer, vlm: models.Vlm, run: runs.RunFolder, recipe: Recipe, sampler: ClassSampler
-) -> None:
+def save(trainer: LongTailTrainer, vlm: models.Vlm, run: runs.RunFolder, recipe: Recipe, sampler: ClassSampler) -> None:
     """Write what was learnt, the processor beside it, and the ledger."""
     drawn_N = drawn_by_all(trainer.ledger)
     if PartialState().is_main_process:

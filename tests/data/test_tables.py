@@ -6,22 +6,28 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import pytest
 
 from emovlm import UserError
 from emovlm.data import tables
+from emovlm.data.splits import load as load_splits
+from emovlm.recipe import Data, Imbalance, Splits
 
 FACES = ("happy", "sad", "fear")
 
 
-def splits(validation=0.15, test=0.15, seed=0, unit="subject"):
-    return SimpleNamespace(validation=validation, test=test, seed=seed, unit=unit)
+def splits(**changes):
+    return Splits(**changes)
 
 
 def imbalance(ratio, seed=0, order="size"):
-    return SimpleNamespace(ratio=ratio, seed=seed, order=order)
+    return Imbalance(ratio=ratio, seed=seed, order=order)
+
+
+def data_of(source="own_source:rows", **section):
+    return Data(source=source, **section)
 
 
 def rows_of(num_subjects=20, classes=FACES):
@@ -46,7 +52,7 @@ def own(monkeypatch, tmp_path):
 
 def load(own: ModuleType, rows, *, classes=None, how=None, cut=None, args=None):
     own.ROWS = rows
-    return tables.load_rows("own_source:rows", args or {}, classes=classes, splits=how or splits(), imbalance=cut)
+    return tables.load_rows(data_of(classes=classes, splits=how or splits(), imbalance=cut, **(args or {})))
 
 
 def refused(own, rows, **options):
@@ -173,7 +179,7 @@ def test_datasets_share_one_schema(own):
     own.ROWS = rows_of()
     own.ROWS[0] |= {"apex_s": "0.5", "action_units": "AU6 AU12", "film": "x", "year": 1999}
     own.ROWS[1] |= {"label": None, "soft_label": {"happy": 1.0}}
-    sets = tables.load_splits("own_source:rows", {}, classes=None, splits=splits(), imbalance=None)
+    sets = load_splits(data_of())
     assert list(sets) == ["train", "validation", "test"]
     features = sets["train"].features
     assert list(features) == ["id", "media", "label", "soft_label", "subject", "apex_s", "action_units", "film", "year"]
@@ -188,7 +194,7 @@ def test_datasets_share_one_schema(own):
 
 def test_rows_with_answers_need_no_label(own):
     own.ROWS = [{"id": str(index), "media": "x.mp4", "answer": f"smile {index}"} for index in range(20)]
-    sets = tables.load_splits("own_source:rows", {}, classes=None, splits=splits(unit="id"), imbalance=None)
+    sets = load_splits(data_of(splits=splits(unit="id")))
     assert sets["train"].features["label"].names == []
     assert sets["train"][0]["label"] is None
     assert sets["train"][0]["answer"].startswith("smile")
@@ -198,7 +204,7 @@ def test_a_column_of_mixed_types_is_named(own):
     own.ROWS = changed(0, year=1999)
     own.ROWS[1]["year"] = "unknown"
     with pytest.raises(UserError, match="column year: its values are of different types"):
-        tables.load_splits("own_source:rows", {}, classes=None, splits=splits(), imbalance=None)
+        load_splits(data_of())
 
 
 def test_rows_come_without_importing_datasets_or_torch(tmp_path):
@@ -206,9 +212,8 @@ def test_rows_come_without_importing_datasets_or_torch(tmp_path):
     lines = [json.dumps({"id": str(index), "media": "a.mp4", "label": "happy"}) for index in range(20)]
     (tmp_path / "rows.jsonl").write_text("\n".join(lines))
     program = (
-        "import sys\nfrom types import SimpleNamespace as S\nfrom emovlm.data.tables import load_rows\n"
-        f"load_rows('jsonl', {{'root': {str(tmp_path / 'rows.jsonl')!r}}}, classes=None, "
-        "splits=S(validation=.2, test=.2, seed=0, unit='id'), imbalance=None)\n"
+        "import sys\nfrom emovlm.data.tables import load_rows\nfrom emovlm.recipe import Data, Splits\n"
+        f"load_rows(Data(source='jsonl', root={str(tmp_path / 'rows.jsonl')!r}, splits=Splits(unit='id')))\n"
         "print([name for name in ('datasets', 'torch', 'pandas', 'av') if name in sys.modules])"
     )
     root = Path(__file__).parents[2]
@@ -224,7 +229,7 @@ def test_real_photographs_subject_by_subject():
     if not root.is_dir():
         pytest.skip(f"no photographs in {root} (LONDON_FACES)")
     by_split, order = tables.load_rows(
-        "folder", {"root": str(root)}, classes=None, splits=splits(0.15, 0.3), imbalance=imbalance(9)
+        data_of("folder", root=str(root), splits=splits(validation=0.15, test=0.3), imbalance=imbalance(9))
     )
     assert order == ["happy", "neutral"]
     counts = {name: Counter(row["label"] for row in part) for name, part in by_split.items()}

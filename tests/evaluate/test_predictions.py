@@ -8,7 +8,7 @@ from emovlm.evaluate import predictions as border
 from emovlm.evaluate.predictions import Predictions
 from emovlm.evaluate.summary import summarise
 
-HEADER = {"classes": ["a", "b"], "scorer": "likelihood", "prior": None, "split": "test", "recipe_hash": "0", "protocol": {}}
+HEADER = {"classes": ["a", "b"], "scorer": "likelihood", "prior": None, "split": "test"}
 
 
 def row(row_id, target, scores):
@@ -50,7 +50,13 @@ def test_summary_by_hand():
     # a: 2 of 3 right, b: 0 of 1. WAR 2/4, UAR 1/3; b is the tail (fewer training clips), so its recall is 0.
     made = Predictions(
         HEADER,
-        [row("1", 0, [0, -1]), row("2", 0, [0, -1]), row("3", 0, [-1, 0]), row("4", 1, [0, -1]), row("5", None, [0, -1])],
+        [
+            row("1", 0, [0, -1]),
+            row("2", 0, [0, -1]),
+            row("3", 0, [-1, 0]),
+            row("4", 1, [0, -1]),
+            row("5", None, [0, -1]),
+        ],
     )
     found = summarise(made, np.array([9, 2]))
     assert found["war"]["value"] == pytest.approx(0.5)

@@ -13,7 +13,7 @@ from emovlm.models.parts import language_path, linear_paths
 from emovlm.recipe import Lora, Model
 
 
-@pytest.fixture()
+@pytest.fixture
 def vlm():
     return load.load(Model(name="demo"))
 

@@ -27,7 +27,7 @@ def test_an_answer_is_its_text_and_one_end_of_turn(demo_vlm):
         lengths.add(len(ids) - 1)
     assert lengths == {1, 2, 3}, "names of one, two and three tokens, so that length faults show"
     for bad in ("", "  ", f"happy{answers.end}"):
-        with pytest.raises(UserError, match="end-of-turn|empty"):
+        with pytest.raises(UserError, match=r"end-of-turn|empty"):
             answers.ids(bad)
 
 
@@ -70,7 +70,7 @@ def test_texts_reach_the_prompt_between_their_frames(small, demo_vlm, demo_rows)
         read.rindex("<|vision_start|>"),
     )
     assert first < text < second
-    with pytest.raises(UserError, match="frames.input=images"):
+    with pytest.raises(UserError, match=r"frames\.input=images"):
         Collator(demo_vlm.processor, small(frames={"input": "video"}), CLASSES, with_answers=False, texts=texts)
 
 
@@ -84,7 +84,7 @@ def test_texts_file_by_id_and_gap(tmp_path):
     with pytest.raises(UserError, match="gap number"):
         read_texts(path, ["a"])
     path.write_text(json.dumps({"a": {"0": 3}}))
-    with pytest.raises(UserError, match="texts.json: 'a'"):
+    with pytest.raises(UserError, match=r"texts\.json: 'a'"):
         read_texts(path, ["a"])
     path.write_text("{")
     with pytest.raises(UserError, match=r"texts\.json"):

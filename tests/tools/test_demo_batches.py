@@ -24,7 +24,7 @@ def model(processor):
 
 
 @pytest.fixture
-def frames_THWC():  # noqa: N802
+def frames_THWC():
     return np.random.default_rng(0).integers(0, 256, (8, 112, 112, 3), dtype=np.uint8)
 
 

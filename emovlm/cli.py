@@ -160,7 +160,10 @@ def schema(
 def relaunch(config: Path) -> None:
     """Replace this process by `accelerate launch` of the same command without --launch."""
     if not config.is_file():
-        raise UserError(f"--launch: {config}: no such file")
+        raise UserError(f"--launch: {config}: no such file; accelerate_configs/ has some")
+    from emovlm import yaml_file
+
+    os.environ["EMOVLM_PROCESSES"] = str(yaml_file.read(config).values.get("num_processes", ""))
     accelerate = Path(sys.executable).with_name("accelerate")
     program = str(accelerate) if accelerate.exists() else shutil.which("accelerate")
     assert program, "accelerate is not installed"

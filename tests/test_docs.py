@@ -26,7 +26,7 @@ LAYERS = [
     {"data"},
     {"frames"},
     {"check"},
-    {"models"},
+    {"models", "processes"},
     {"prompts"},
     {"scoring"},
     {"enrich"},

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
-from accelerate import PartialState
 from accelerate.utils import gather_object
 from tqdm import tqdm
 
-from emovlm import UserError
+from emovlm import UserError, processes
 from emovlm import run as runs
 from emovlm.data import splits as data_splits
 from emovlm.evaluate import predictions as border
@@ -34,7 +33,7 @@ def evaluate(recipe: Recipe, run: runs.RunFolder, *, split: str | None = None) -
     split = split or recipe.evaluate.split
     splits = data_splits.load(recipe.data)
     rows = data_splits.pick(splits, split)
-    state = PartialState()
+    state = processes.state()
     vlm = checkpoint(recipe, run)
     vlm.model.to(state.device).eval()
     found = score_split(vlm.model, vlm.processor, recipe, rows, split)
@@ -50,9 +49,9 @@ def evaluate(recipe: Recipe, run: runs.RunFolder, *, split: str | None = None) -
 def checkpoint(recipe: Recipe, run: runs.RunFolder) -> models.Vlm:
     """The model of the run: the base with its adapter, the whole model, or for `train: none` the base alone."""
     if recipe.train == "none":
-        if PartialState().is_main_process and not run.env.exists():
+        if processes.state().is_main_process and not run.env.exists():
             runs.check_free(recipe, run, resume=True)
-            runs.begin(recipe, run, device=str(PartialState().device), world_size=PartialState().num_processes)
+            runs.begin(recipe, run, device=str(processes.state().device), world_size=processes.state().num_processes)
         return models.load(recipe.model)
     if not run.trained():
         raise UserError(f"{run.folder}: is not trained yet; run `emovlm train` first, or give train=none for zero-shot")
@@ -64,7 +63,7 @@ def checkpoint(recipe: Recipe, run: runs.RunFolder) -> models.Vlm:
 
 def score_split(model: Any, processor: Any, recipe: Recipe, rows: datasets.Dataset, split: str) -> Predictions:
     """Scores of all rows, the same list on every process: each scores its share, then all are put in order."""
-    state = PartialState()
+    state = processes.state()
     classes = rows.features["label"].names
     texts = read_texts(recipe.prompt.texts, rows["id"])
     collator = Collator(processor, recipe, classes, with_answers=False, texts=texts)

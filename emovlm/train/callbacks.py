@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from accelerate.utils import gather_object
 from transformers import TrainerCallback
+
+from emovlm import processes
 
 if TYPE_CHECKING:
     from emovlm.longtail.ledger import Ledger
@@ -85,7 +86,7 @@ class CheckpointMarker(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         drawn_N = drawn_by_all(self.ledger)
-        PartialState().wait_for_everyone()
+        processes.state().wait_for_everyone()
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             (folder / LEDGER_ROWS).write_text(json.dumps(drawn_N.tolist()), encoding="utf-8")
@@ -111,6 +112,6 @@ class Validation(TrainerCallback):
 
 def drawn_by_all(ledger: Ledger) -> np.ndarray:
     """Draws of each row summed over the processes. Every process must call it."""
-    if PartialState().num_processes == 1:
+    if processes.state().num_processes == 1:
         return ledger.drawn_N.copy()
     return np.sum(gather_object([ledger.drawn_N]), axis=0)

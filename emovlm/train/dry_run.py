@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from accelerate import PartialState
 from rich.console import Console
 from rich.table import Table
 
+from emovlm import processes
 from emovlm.data import splits as data_splits
 from emovlm.frames.look import look
 from emovlm.models import load as models
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def dry_run(recipe: Recipe) -> None:
     """Print it to the terminal. Raises what the training would raise before its first step."""
     console = Console()
-    accumulation = accumulation_steps(recipe, PartialState().num_processes)
+    accumulation = accumulation_steps(recipe, processes.state().num_processes)
     rows = data_splits.pick(data_splits.load(recipe.data), "train")
     classes = rows.features["label"].names
     labels_N = stream_labels(rows)
@@ -53,5 +53,5 @@ def dry_run(recipe: Recipe) -> None:
     learnt = int((np.asarray(batch["labels"]) >= 0).sum())
     console.print(f"{batch['input_ids'].shape[1]} tokens a row, {learnt} of them learnt")
     console.print(lora.table(trainable(vlm, recipe)))
-    device_batch = recipe.global_batch // accumulation // PartialState().num_processes
+    device_batch = recipe.global_batch // accumulation // processes.state().num_processes
     console.print(f"global batch {recipe.global_batch} = {device_batch} a device x {accumulation} accumulated")

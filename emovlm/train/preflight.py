@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -55,11 +54,3 @@ def stream_labels(rows: datasets.Dataset) -> np.ndarray:
     if all(label is None for label in labels):
         return np.zeros(len(labels), dtype=np.int64)
     return np.array([-1 if label is None else label for label in labels], dtype=np.int64)
-
-
-def check_launch(trainer: Any) -> None:
-    """The processes that were launched really train together; some set-ups silently leave each rank alone."""
-    asked = int(os.environ.get("WORLD_SIZE", "1"))
-    found = trainer.accelerator.num_processes
-    if asked != found:
-        raise RuntimeError(f"{asked} processes were launched, but each trains with {found}: nothing would be shared")

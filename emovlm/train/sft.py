@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from rich.console import Console
 from transformers import Trainer, TrainingArguments
 
-from emovlm import UserError, lookup
+from emovlm import UserError, lookup, processes
 from emovlm import run as runs
 from emovlm.data import splits as data_splits
 from emovlm.longtail.ledger import Ledger
@@ -35,7 +34,7 @@ from emovlm.train.callbacks import (
     Validation,
     drawn_by_all,
 )
-from emovlm.train.preflight import accumulation_steps, check_answers, check_launch, stream_labels
+from emovlm.train.preflight import accumulation_steps, check_answers, stream_labels
 
 if TYPE_CHECKING:
     from emovlm.recipe import Recipe
@@ -77,7 +76,7 @@ def train(recipe: Recipe, run: runs.RunFolder, *, resume: bool = False, validate
 
     validate: `(model, processor) -> {metric: value}`, called every `evaluate.during_training` steps.
     """
-    state = PartialState()
+    state = processes.state()
     accumulation = accumulation_steps(recipe, state.num_processes)
     splits = data_splits.load(recipe.data)
     rows = data_splits.pick(splits, "train")
@@ -112,7 +111,7 @@ def train(recipe: Recipe, run: runs.RunFolder, *, resume: bool = False, validate
         global_batch=recipe.global_batch,
         labelled=labelled,
     )
-    check_launch(trainer)
+    assert trainer.accelerator.num_processes == state.num_processes, "Trainer counts other processes than we do"
     if state.is_main_process:
         Console(stderr=True).print(lora.table(model))
     started = time.monotonic()
@@ -152,10 +151,12 @@ def training_arguments(recipe: Recipe, run: runs.RunFolder, accumulation: int) -
         "report_to": "none",
         "logging_steps": 10,
         "disable_tqdm": not sys.stderr.isatty(),
-        "dataloader_pin_memory": torch.cuda.is_available(),
+        "dataloader_pin_memory": not processes.on_cpu(),
     }
-    if PartialState().num_processes > 1 and not torch.cuda.is_available():
-        defaults["ddp_backend"] = "gloo"
+    if processes.on_cpu():
+        defaults["use_cpu"] = True
+        if processes.state().num_processes > 1:
+            defaults["ddp_backend"] = "gloo"
     try:
         return TrainingArguments(
             **{**defaults, **recipe.trainer},
@@ -173,7 +174,7 @@ def last_checkpoint(run: runs.RunFolder, ledger: Ledger) -> str | None:
     found: list[Path] = run.checkpoints()
     if not found:
         return None
-    if PartialState().is_main_process:
+    if processes.state().is_main_process:
         ledger.drawn_N = np.array(json.loads((found[-1] / LEDGER_ROWS).read_text(encoding="utf-8")))
     return str(found[-1])
 
@@ -181,7 +182,7 @@ def last_checkpoint(run: runs.RunFolder, ledger: Ledger) -> str | None:
 def save(trainer: LongTailTrainer, vlm: models.Vlm, run: runs.RunFolder, recipe: Recipe, sampler: ClassSampler) -> None:
     """Write what was learnt, the processor beside it, and the ledger."""
     drawn_N = drawn_by_all(trainer.ledger)
-    if PartialState().is_main_process:
+    if processes.state().is_main_process:
         summary = trainer.ledger.summary(
             strategy=recipe.sampler.strategy,
             asked_C=sampler.proportions(0),
@@ -195,4 +196,4 @@ def save(trainer: LongTailTrainer, vlm: models.Vlm, run: runs.RunFolder, recipe:
             models.save(model, vlm.processor, run.model)
         else:
             lora.save(model, vlm.processor, run.adapter)
-    PartialState().wait_for_everyone()
+    processes.state().wait_for_everyone()

@@ -44,6 +44,7 @@ class Home:
 
 
 STRATEGY = Home("sampler.strategy", "longtail/strategies.py", frozenset({"counts_C", "progress"}))
+CLASS_LOSS = Home("loss.over_classes", "longtail/class_losses.py", frozenset({"scores_BC", "targets_BC", "prior_C"}))
 POLICY = Home("frames.pick", "frames/policy.py", frozenset({"times_s_T", "span_s", "annotations", "key", "thumbnails"}))
 SOURCE = Home("data.source", "data/sources")
 

@@ -95,7 +95,30 @@ class Lora(Section):
 
 
 class Sampler(OpenSection):
+    """`strategy` is a function in longtail/strategies.py. The promises hold for every optimiser step."""
+
     strategy: str = "natural"
+    draws: Literal["exact", "multinomial"] = "exact"
+    min_classes_per_step: int = Field(default=0, ge=0)
+    min_tail_per_step: int = Field(default=0, ge=0)
+    min_mass: float = Field(default=0.25, gt=0, le=1)
+
+
+class Loss(OpenSection):
+    """Without `over_classes`: the likelihood of the answer. With it: a function in longtail/class_losses.py over the
+    scores of all classes, which share one prefix (or are scored apart, at C times the cost).
+
+    `class_weights`: a function in longtail/weights.py, or {class name: weight}; `weights_from` is the share of the
+    training after which they count (deferred re-weighting). `prior`: the effective one of the planned stream; `natural`
+    is an override for a loss that needs a prior, and is stamped in the report.
+    """
+
+    over_classes: str | None = None
+    class_weights: Literal["none", "inverse", "inverse_sqrt", "effective_number"] | dict[str, float] = "none"
+    beta: float | None = None
+    weights_from: Share = 0.0
+    prior: Literal["planned", "natural"] = "planned"
+    share_prefix: bool = True
 
 
 class Evaluate(Section):
@@ -118,6 +141,7 @@ class Recipe(Section):
     train: Literal["lora", "full", "none"] = "lora"
     lora: Lora = Lora()
     sampler: Sampler = Sampler()
+    loss: Loss = Loss()
     global_batch: int = Field(default=32, gt=0)
     trainer: dict[str, Any] = {}
     evaluate: Evaluate = Evaluate()
@@ -144,8 +168,25 @@ def load(path: Path, overrides: list[str] | None = None) -> Recipe:
     _check_arguments(file, "data", lookup.SOURCE, recipe.data.source, recipe.data.args)
     _check_arguments(file, "frames", lookup.POLICY, recipe.frames.pick, recipe.frames.args)
     _check_arguments(file, "sampler", lookup.STRATEGY, recipe.sampler.strategy, recipe.sampler.args)
+    if recipe.loss.over_classes:
+        _check_arguments(file, "loss", lookup.CLASS_LOSS, recipe.loss.over_classes, recipe.loss.args)
+    elif recipe.loss.args:
+        key = next(iter(recipe.loss.args))
+        raise UserError(f"{file.at(f'loss.{key}')}: unknown key; {lookup.near_miss(key, Loss.model_fields)}")
     _check_trainer_keys(file, recipe.trainer)
+    _check_loss(file, recipe)
     return recipe
+
+
+def _check_loss(file: yaml_file.YamlFile, recipe: Recipe) -> None:
+    loss = recipe.loss
+    if loss.class_weights == "effective_number" and loss.beta is None:
+        raise UserError(f"{file.at('loss.beta')}: effective_number needs beta, such as 0.999; no value suits all sets")
+    if loss.over_classes and loss.share_prefix and recipe.trainer.get("gradient_checkpointing"):
+        raise UserError(
+            f"{file.at('trainer.gradient_checkpointing')}: takes away the cache that the class names share; set it to "
+            "false, or loss.share_prefix=false (every name gets a forward pass of its own)"
+        )
 
 
 def resolved(recipe: Recipe) -> dict[str, Any]:
@@ -209,7 +250,7 @@ def _check_arguments(file: yaml_file.YamlFile, section: str, home: Home, name: s
     for key, value in args.items():
         place = f"{section}.{key}"
         if key not in known:
-            field_names = {"data": Data, "frames": Frames, "sampler": Sampler}[section].model_fields
+            field_names = {"data": Data, "frames": Frames, "sampler": Sampler, "loss": Loss}[section].model_fields
             allowed = [*known, *field_names]
             raise UserError(f"{file.at(place)}: unknown key (with {name}); {lookup.near_miss(key, allowed)}")
         expected = PLAIN_TYPES.get(known[key].annotation)
@@ -261,6 +302,7 @@ def schema() -> dict[str, Any]:
         ("Sampler", "strategy", lookup.STRATEGY),
         ("Frames", "pick", lookup.POLICY),
         ("Data", "source", lookup.SOURCE),
+        ("Loss", "over_classes", lookup.CLASS_LOSS),
     ):
         spec = found["$defs"][section]
         spec["properties"][key]["examples"] = home.names()

@@ -8,6 +8,8 @@ import pytest
 from emovlm import lookup
 
 EXAMPLES = {"float": 0.5, "int": 2, "bool": True, "str": "x"}
+# Arguments that only mean something by value.
+BY_NAME = {"first": "natural", "then": "class_balanced"}
 
 
 def members(home):
@@ -17,7 +19,7 @@ def members(home):
 def arguments(home, name):
     """The required arguments, filled by type; a member that needs others needs its own test."""
     return {
-        key: EXAMPLES[parameter.annotation]
+        key: BY_NAME.get(key) or EXAMPLES[parameter.annotation]
         for key, parameter in lookup.parameters(home, name).items()
         if parameter.required
     }

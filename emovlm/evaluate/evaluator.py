@@ -75,7 +75,8 @@ def score_split(model: Any, processor: Any, recipe: Recipe, rows: datasets.Datas
         batch = [rows[index] for index in mine[start : start + size]]
         clips = [look(row, recipe.frames, (recipe.seed, 0, row["id"])) for row in batch]
         prompt = {key: value.to(state.device) for key, value in collator.tensors(batch, clips).items()}
-        scores_BC = label_scores(model, prompt, names).cpu().tolist()
+        with torch.no_grad():
+            scores_BC = label_scores(model, prompt, names).cpu().tolist()
         scored += [
             border.row_of(row, classes, scores_C, clip.times_s_T.tolist())
             for row, clip, scores_C in zip(batch, clips, scores_BC, strict=True)
@@ -113,8 +114,7 @@ def validator(recipe: Recipe) -> Callable[..., dict[str, float]] | None:
     rows = data_splits.pick(splits, "validation")
 
     def validate(model: Any, processor: Any) -> dict[str, float]:
-        with torch.no_grad():
-            found = score_split(model, processor, recipe, rows, "validation")
+        found = score_split(model, processor, recipe, rows, "validation")
         confusion = recognition.confusion(found.targets_N(), found.predicted_N(), len(found.classes))
         return {
             "war": float(recognition.war(confusion)),

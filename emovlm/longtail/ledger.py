@@ -1,4 +1,7 @@
-"""The ledger: which rows really reached the forward pass, set against what was there and what was asked."""
+"""The ledger: which rows really reached the forward pass, set against what was there and what was asked.
+
+E epochs, N training rows, C classes.
+"""
 
 from __future__ import annotations
 
@@ -7,39 +10,59 @@ from typing import Any
 
 import numpy as np
 
+from emovlm.longtail.plan import Plan
+
 
 class Ledger:
-    """Counts the rows of one training run. `labels_N`: class index of each training row, -1 where unlabelled."""
+    """Counts the rows of one training run, epoch by epoch. It knows the plan, so that both can be compared."""
 
-    def __init__(self, classes: Sequence[str], labels_N: Sequence[int] | np.ndarray):
-        self.classes = list(classes)
-        self.labels_N = np.asarray(labels_N, dtype=np.int64)
-        self.drawn_N = np.zeros(len(self.labels_N), dtype=np.int64)
+    def __init__(self, classes: Sequence[str], plan: Plan):
+        self.classes, self.plan = list(classes), plan
+        self.drawn_EN = np.zeros((plan.num_epochs, len(plan.labels_N)), dtype=np.int64)
 
-    def add(self, rows_B: Sequence[int] | np.ndarray) -> None:
+    def add(self, rows_B: Sequence[int] | np.ndarray, epoch: int) -> None:
         """Count one batch: row indices, repeats allowed."""
-        np.add.at(self.drawn_N, np.asarray(rows_B, dtype=np.int64), 1)
+        np.add.at(self.drawn_EN[epoch], np.asarray(rows_B, dtype=np.int64), 1)
 
-    def per_class(self, values_N: np.ndarray) -> list[int]:
-        known = self.labels_N >= 0
-        return (
-            np.bincount(self.labels_N[known], weights=values_N[known], minlength=len(self.classes)).astype(int).tolist()
-        )
-
-    def summary(
-        self, *, strategy: str, asked_C: np.ndarray | None, num_steps: int, global_batch: int, drawn_N: np.ndarray
-    ) -> dict[str, Any]:
-        """The content of ledger.json. drawn_N: draws of each row summed over all processes."""
-        drawn_C = self.per_class(drawn_N)
-        total = max(sum(drawn_C), 1)
+    def summary(self, drawn_EN: np.ndarray, *, strategy: str, num_steps: int) -> dict[str, Any]:
+        """The content of ledger.json. drawn_EN: draws of each row summed over all processes."""
+        sampler, drawn_N = self.plan.sampler, drawn_EN.sum(axis=0)
+        drawn_C = self._per_class(drawn_N)
+        sampled_C = np.array(drawn_C) / max(sum(drawn_C), 1)
+        masses_C = sampled_C * self.plan.weights_C
         return {
             "classes": self.classes,
             "strategy": strategy,
-            "available": self.per_class(np.ones_like(drawn_N)),
-            "asked": None if asked_C is None else [round(float(share), 6) for share in asked_C],
+            "available": sampler.sizes_C.tolist(),
+            "asked": _rounded(sampler.planned_mix()),
             "drawn": drawn_C,
-            "effective_prior": [count / total for count in drawn_C],
-            "distinct_clips": self.per_class(drawn_N > 0),
+            "class_weights": _rounded(self.plan.weights_C),
+            "effective_prior": _rounded(masses_C / max(masses_C.sum(), 1e-300)),
+            "distinct_clips": self._per_class(drawn_N > 0),
+            "effective_epochs": _rounded(np.array(drawn_C) / np.maximum(sampler.sizes_C, 1)),
             "num_steps": num_steps,
-            "global_batch": global_batch,
+            "global_batch": sampler.step,
+            "epochs": [self.epoch(epoch, drawn_EN[epoch]) for epoch in range(len(drawn_EN)) if drawn_EN[epoch].any()],
         }
+
+    def epoch(self, epoch: int, drawn_N: np.ndarray) -> dict[str, Any]:
+        """One epoch: what was asked, what was drawn, how many different rows, repeats, and the most repeated row."""
+        drawn_C, distinct_C = self._per_class(drawn_N), self._per_class(drawn_N > 0)
+        most = int(drawn_N.argmax())
+        return {
+            "epoch": epoch,
+            "asked": _rounded(self.plan.sampler.proportions(epoch)),
+            "drawn": drawn_C,
+            "distinct_clips": distinct_C,
+            "repeats": [drawn - distinct for drawn, distinct in zip(drawn_C, distinct_C, strict=True)],
+            "most_repeated": {"row": most, "times": int(drawn_N[most])},
+        }
+
+    def _per_class(self, values_N: np.ndarray) -> list[int]:
+        known = self.plan.labels_N >= 0
+        counts = np.bincount(self.plan.labels_N[known], weights=values_N[known], minlength=len(self.classes))
+        return counts.astype(int).tolist()
+
+
+def _rounded(values_C: np.ndarray) -> list[float]:
+    return [round(float(value), 6) for value in values_C]

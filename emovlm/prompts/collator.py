@@ -29,7 +29,8 @@ Texts = Mapping[str, Mapping[int, Sequence[str]]]
 class Collator:
     """rows -> what the processor returns, all of it, and with `with_answers` also:
 
-    labels (B, A): the last A token ids, -100 where a row has no answer token. rows_B: the row's index (key `row`).
+    labels (B, A): the last A token ids, -100 where a row has no answer token. Rows that carry their index (key `row`)
+    give rows_B.
 
     texts: by row id and gap; see messages.user_turn. epoch: read by random frame policies, set before an epoch starts.
     """
@@ -51,14 +52,14 @@ class Collator:
 
     def tensors(self, rows: Sequence[Mapping[str, Any]], clips: Sequence[Clip]) -> dict[str, torch.Tensor]:
         prompts = [self.prompt(row, clip) for row, clip in zip(rows, clips, strict=True)]
+        numbered = {"rows_B": torch.tensor([row["row"] for row in rows])} if "row" in rows[0] else {}
         if not self.with_answers:
-            return self._process(prompts, clips)
+            return self._process(prompts, clips) | numbered
         answers = [self.answer(row) for row in rows]
         texts = [prompt + self.answers.text(answer) for prompt, answer in zip(prompts, answers, strict=True)]
         batch = self._process(texts, clips)
         batch["labels"] = self._supervised(batch["input_ids"], [self.answers.ids(answer) for answer in answers])
-        batch["rows_B"] = torch.tensor([row["row"] for row in rows])
-        return batch
+        return batch | numbered
 
     def prompt(self, row: Mapping[str, Any], clip: Clip) -> str:
         """The text up to where the model answers, through the processor's own template."""

@@ -11,10 +11,9 @@ from typing import Any
 
 import torch
 
-from emovlm.longtail.losses import IGNORED
+from emovlm.longtail.losses import IGNORED, answer_nll
 
 
-@torch.no_grad()
 def label_scores(model: Any, prompt: Mapping[str, torch.Tensor], names: Sequence[Sequence[int]]) -> torch.Tensor:
     """-> scores_BC, float32 log-likelihoods in nats.
 
@@ -41,10 +40,25 @@ def label_scores(model: Any, prompt: Mapping[str, torch.Tensor], names: Sequence
         **_positions(model, prompt["attention_mask"], classes, inputs_CA.shape[1]),
     )
     targets_XA = answers_CA[:, 1:].repeat(batch, 1)
-    logp_XA = -torch.nn.functional.cross_entropy(
-        rest.logits.float().transpose(1, 2), targets_XA, ignore_index=IGNORED, reduction="none"
-    )
-    return scores_BC + logp_XA.sum(dim=1).reshape(batch, classes)
+    return scores_BC - answer_nll(rest.logits, targets_XA).reshape(batch, classes)
+
+
+def label_scores_apart(model: Any, prompt: Mapping[str, torch.Tensor], names: Sequence[Sequence[int]]) -> torch.Tensor:
+    """The same scores_BC with a forward pass for every name: C times the cost, and no cache is needed."""
+    batch, length = prompt["input_ids"].shape
+    columns = []
+    for ids in names:
+        behind_BA = torch.tensor(ids, device=prompt["input_ids"].device).expand(batch, -1)
+        whole = {}
+        for key, value in prompt.items():
+            if value.shape[:2] != (batch, length):  # pixels, grids, rates
+                whole[key] = value
+                continue
+            more = behind_BA if key == "input_ids" else torch.full_like(behind_BA, int(key == "attention_mask"))
+            whole[key] = torch.cat([value, more.to(value.dtype)], dim=1)
+        logits = model(**whole, logits_to_keep=len(ids) + 1).logits[:, :-1]
+        columns.append(-answer_nll(logits, behind_BA))
+    return torch.stack(columns, dim=1)
 
 
 def _padded(names: Sequence[Sequence[int]]) -> torch.Tensor:

@@ -85,11 +85,11 @@ class CheckpointMarker(TrainerCallback):
         self.ledger = ledger
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        drawn_N = drawn_by_all(self.ledger)
+        drawn_EN = drawn_by_all(self.ledger)
         processes.state().wait_for_everyone()
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            (folder / LEDGER_ROWS).write_text(json.dumps(drawn_N.tolist()), encoding="utf-8")
+            (folder / LEDGER_ROWS).write_text(json.dumps(drawn_EN.tolist()), encoding="utf-8")
             (folder / "complete").touch()
 
 
@@ -111,7 +111,7 @@ class Validation(TrainerCallback):
 
 
 def drawn_by_all(ledger: Ledger) -> np.ndarray:
-    """Draws of each row summed over the processes. Every process must call it."""
+    """drawn_EN summed over the processes. Every process must call it."""
     if processes.state().num_processes == 1:
-        return ledger.drawn_N.copy()
-    return np.sum(gather_object([ledger.drawn_N]), axis=0)
+        return ledger.drawn_EN.copy()
+    return np.sum(gather_object([ledger.drawn_EN]), axis=0)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +14,16 @@ import torch
 from rich.console import Console
 from transformers import Trainer, TrainingArguments
 
-from emovlm import UserError, lookup, processes
+from emovlm import UserError, processes
 from emovlm import run as runs
 from emovlm.data import splits as data_splits
 from emovlm.longtail.ledger import Ledger
-from emovlm.longtail.losses import answer_nll, sample_mean, token_mean
-from emovlm.longtail.sampler import ClassSampler
+from emovlm.longtail.losses import IGNORED, answer_nll, sample_mean, token_mean
+from emovlm.longtail.plan import plan
 from emovlm.models import load as models
 from emovlm.models import lora
 from emovlm.prompts.collator import Collator, read_texts
+from emovlm.scoring.likelihood import label_scores, label_scores_apart
 from emovlm.train.callbacks import (
     LEDGER_ROWS,
     CheckpointMarker,
@@ -35,6 +34,7 @@ from emovlm.train.callbacks import (
     drawn_by_all,
 )
 from emovlm.train.preflight import accumulation_steps, check_answers, stream_labels
+from emovlm.train.supervision import ClassMeter, Supervision, greedy_hits, soft_labels, supervision, warn_of_both
 
 if TYPE_CHECKING:
     from emovlm.recipe import Recipe
@@ -43,14 +43,16 @@ Validate = Callable[[Any, Any], dict[str, float]]
 
 
 class LongTailTrainer(Trainer):
-    """Two overrides: whose index stream is used, and which loss. Everything else is Trainer's."""
+    """Three overrides: whose index stream is used, which loss, and what is logged a class. The rest is Trainer's."""
 
     # compute_loss divides by the samples (or tokens) of the whole step, so Trainer must not divide by accumulation.
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *, sampler: ClassSampler, ledger: Ledger, global_batch: int, labelled: bool, **kwargs: Any):
+    def __init__(self, *, ledger: Ledger, taught: Supervision, share_prefix: bool, **kwargs: Any):
         super().__init__(**kwargs)
-        self.sampler, self.ledger, self.global_batch, self.labelled = sampler, ledger, global_batch, labelled
+        self.sampler, self.ledger, self.taught = ledger.plan.sampler, ledger, taught
+        self.score = label_scores if share_prefix else label_scores_apart
+        self.meter = ClassMeter(ledger.classes)
         # Makes Trainer count the answer tokens of a whole step over all processes; ours are shifted already.
         self.model_accepts_loss_kwargs = True
         self._loss_shifts_labels = False
@@ -61,14 +63,31 @@ class LongTailTrainer(Trainer):
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        rows_B, answers_BA = inputs.pop("rows_B"), inputs.pop("labels")
-        outputs = model(**inputs, logits_to_keep=answers_BA.shape[1] + 1)
-        nll_B = answer_nll(outputs.logits[:, :-1], answers_BA)
-        self.ledger.add(rows_B.cpu().numpy())
-        loss = sample_mean(nll_B, self.global_batch) if self.labelled else token_mean(nll_B, num_items_in_batch)
+        rows_B, taught = inputs.pop("rows_B"), self.taught
+        targets_BC = taught.targets_NC[rows_B.cpu()].to(rows_B.device)
+        outputs = None
+        if taught.class_loss:
+            scores_BC = self.score(model, inputs, taught.names)
+            losses_B = taught.class_loss(scores_BC, targets_BC, taught.prior_C.to(scores_BC.device))
+            hits_B = scores_BC.argmax(-1) == targets_BC.argmax(-1)
+        else:
+            answers_BA = inputs.pop("labels")
+            outputs = model(**inputs, logits_to_keep=answers_BA.shape[1] + 1)
+            losses_B = answer_nll(outputs.logits[:, :-1], answers_BA)
+            hits_B = greedy_hits(outputs.logits[:, :-1], answers_BA, IGNORED)
+        self.ledger.add(rows_B.cpu().numpy(), self.sampler.epoch)
+        if taught.labelled:
+            self.meter.add(targets_BC, losses_B, hits_B)
+            weights_B = taught.weights_of(rows_B, self.state.global_step / max(self.state.max_steps, 1))
+            loss = sample_mean(weights_B * losses_B, self.sampler.step)
+        else:
+            loss = token_mean(losses_B, num_items_in_batch)
         # Gradients are averaged over the processes, while the loss above is this process's part of one sum.
         loss = loss * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        super().log({**logs, **self.meter.report()} if "loss" in logs else logs, *args, **kwargs)
 
 
 def train(recipe: Recipe, run: runs.RunFolder, *, resume: bool = False, validate: Validate | None = None) -> None:
@@ -85,16 +104,18 @@ def train(recipe: Recipe, run: runs.RunFolder, *, resume: bool = False, validate
     state.wait_for_everyone()
     vlm = models.load(recipe.model)
     texts = read_texts(recipe.prompt.texts, rows["id"])
-    collator = Collator(vlm.processor, recipe, classes, with_answers=True, texts=texts)
+    with_answers = recipe.loss.over_classes is None
+    collator = Collator(vlm.processor, recipe, classes, with_answers=with_answers, texts=texts)
     labelled = check_answers(rows, collator)
+    stream = plan(recipe, stream_labels(rows), classes, soft_labels(rows))
+    taught = supervision(recipe, rows, stream, collator.answers, labelled)
     model = trainable(vlm, recipe)
-    sampler = class_sampler(recipe, stream_labels(rows), len(classes))
-    ledger = Ledger(classes, stream_labels(rows))
+    ledger = Ledger(classes, stream)
     arguments = training_arguments(recipe, run, accumulation)
     if state.is_main_process:
         runs.begin(recipe, run, world_size=state.num_processes, device=str(state.device))
     log = RunLog(run)
-    callbacks = [EpochClock(sampler, collator), FirstStepCheck(), log, CheckpointMarker(ledger)]
+    callbacks = [EpochClock(stream.sampler, collator), FirstStepCheck(), log, CheckpointMarker(ledger)]
     if validate and recipe.evaluate.during_training:
         callbacks.append(
             Validation(lambda scored: validate(scored, vlm.processor), recipe.evaluate.during_training, log)
@@ -106,18 +127,17 @@ def train(recipe: Recipe, run: runs.RunFolder, *, resume: bool = False, validate
         train_dataset=rows.add_column("row", list(range(len(rows)))),
         processing_class=vlm.processor,
         callbacks=callbacks,
-        sampler=sampler,
         ledger=ledger,
-        global_batch=recipe.global_batch,
-        labelled=labelled,
+        taught=taught,
+        share_prefix=recipe.loss.share_prefix,
     )
     assert trainer.accelerator.num_processes == state.num_processes, "Trainer counts other processes than we do"
     if state.is_main_process:
-        Console(stderr=True).print(lora.table(model))
+        Console(stderr=True).print(lora.table(model), warn_of_both(recipe, stream, classes) or "")
     started = time.monotonic()
     trainer.train(resume_from_checkpoint=last_checkpoint(run, ledger) if resume else None)
     seconds = time.monotonic() - started
-    save(trainer, vlm, run, recipe, sampler)
+    save(trainer, vlm, run, recipe)
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     found = {"seconds": round(seconds, 1), "num_steps": trainer.state.global_step, "trainable_parameters": trained}
     if state.is_main_process:
@@ -131,18 +151,6 @@ def trainable(vlm: models.Vlm, recipe: Recipe) -> Any:
         return vlm.model
     torch.manual_seed(recipe.seed)  # LoRA-A is drawn from the global generator, before Trainer seeds it.
     return lora.add(vlm.model, recipe.lora)
-
-
-def class_sampler(recipe: Recipe, labels_N: np.ndarray, num_classes: int) -> ClassSampler:
-    """The stream of this recipe. An epoch is rounded up to whole optimiser steps."""
-    strategy = partial(lookup.resolve(lookup.STRATEGY, recipe.sampler.strategy), **recipe.sampler.args)
-    sampler = ClassSampler(
-        labels_N, strategy, num_classes=num_classes, multiple_of=recipe.global_batch, seed=recipe.seed
-    )
-    steps = recipe.trainer.get("max_steps", -1)
-    epochs = recipe.trainer.get("num_train_epochs", 3)
-    sampler.num_epochs = math.ceil(steps * recipe.global_batch / len(sampler) if steps > 0 else epochs)
-    return sampler
 
 
 def training_arguments(recipe: Recipe, run: runs.RunFolder, accumulation: int) -> TrainingArguments:
@@ -175,21 +183,16 @@ def last_checkpoint(run: runs.RunFolder, ledger: Ledger) -> str | None:
     if not found:
         return None
     if processes.state().is_main_process:
-        ledger.drawn_N = np.array(json.loads((found[-1] / LEDGER_ROWS).read_text(encoding="utf-8")))
+        ledger.drawn_EN = np.array(json.loads((found[-1] / LEDGER_ROWS).read_text(encoding="utf-8")))
     return str(found[-1])
 
 
-def save(trainer: LongTailTrainer, vlm: models.Vlm, run: runs.RunFolder, recipe: Recipe, sampler: ClassSampler) -> None:
+def save(trainer: LongTailTrainer, vlm: models.Vlm, run: runs.RunFolder, recipe: Recipe) -> None:
     """Write what was learnt, the processor beside it, and the ledger."""
-    drawn_N = drawn_by_all(trainer.ledger)
+    drawn_EN = drawn_by_all(trainer.ledger)
     if processes.state().is_main_process:
-        summary = trainer.ledger.summary(
-            strategy=recipe.sampler.strategy,
-            asked_C=sampler.proportions(0),
-            num_steps=trainer.state.global_step,
-            global_batch=recipe.global_batch,
-            drawn_N=drawn_N,
-        )
+        steps = trainer.state.global_step
+        summary = trainer.ledger.summary(drawn_EN, strategy=recipe.sampler.strategy, num_steps=steps)
         runs.write_json(run.ledger, summary)
         model = trainer.accelerator.unwrap_model(trainer.model)
         if recipe.train == "full":

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from emovlm import UserError
 from emovlm.longtail import strategies
-from emovlm.longtail.sampler import ClassSampler, largest_remainder
+from emovlm.longtail.sampler import ClassSampler, largest_remainder, soft_rows
 
 ALL = [strategies.natural, strategies.square_root, strategies.class_balanced, strategies.tail_oversampling]
 labels_lists = st.lists(st.integers(0, 5), min_size=1, max_size=60)
@@ -29,7 +29,7 @@ def test_natural_epoch_is_every_row_once():
 def test_what_a_class_is_owed_is_carried_over():
     # 9 rows of class 0 and one of class 1, two draws an epoch: class 1 is owed .2 an epoch, one draw in five epochs.
     sampler = ClassSampler(np.repeat([0, 1], [9, 1]), strategies.natural, num_samples=2)
-    drawn = [int(sampler.draws(epoch)[1][1]) for epoch in range(20)]
+    drawn = [int(sampler.draws(epoch)[1].sum(axis=0)[1]) for epoch in range(20)]
     assert sum(drawn[:5]) == sum(drawn[5:10]) == sum(drawn[10:15]) == sum(drawn[15:]) == 1
     assert sampler.draws(20)[0].tolist() == [36, 4]
 
@@ -60,7 +60,7 @@ def test_a_cycle_never_opens_with_the_row_that_closed_the_last_one():
     for size in (2, 3, 4):
         sampler = ClassSampler(np.zeros(size, dtype=int), strategies.natural, seed=size)
         stream = np.concatenate([sampler.stream(epoch) for epoch in range(40)])
-        ordered = sampler._members(0, 0, size * 40)
+        ordered = sampler._rows(0, 0, size * 40)
         assert sorted(ordered.tolist()) == sorted(stream.tolist())
         assert (np.diff(ordered) != 0).all()
 
@@ -70,7 +70,7 @@ def test_the_shards_of_accelerate_are_exactly_the_stream():
     from torch.utils.data import BatchSampler
 
     labels_N = np.repeat([0, 1, 2], [40, 20, 4])
-    sampler = ClassSampler(labels_N, strategies.class_balanced, multiple_of=16, seed=3)
+    sampler = ClassSampler(labels_N, strategies.class_balanced, step=16, seed=3)
     for world in (1, 2, 4):
         shards = [
             [list(batch) for batch in BatchSamplerShard(BatchSampler(sampler, 4, False), world, rank)]
@@ -97,17 +97,88 @@ def test_global_generators_are_left_alone():
     np.testing.assert_array_equal(state, np.random.get_state()[1])
 
 
-def test_progress_reaches_the_strategy():
-    seen = []
+def test_progress_reaches_the_strategy_step_by_step():
+    """Progressive over one epoch of four steps: the mix moves from natural towards balanced within the epoch."""
+    labels_N = np.repeat([0, 1], [90, 10])
+    sampler = ClassSampler(labels_N, strategies.progressive, num_samples=400, step=100)
+    drawn = labels_N[sampler.stream(0)].reshape(4, 100).sum(axis=1)
+    assert drawn.tolist() == [10, 20, 30, 40]
+    np.testing.assert_allclose(sampler.planned_mix(), [0.75, 0.25])
 
-    def strategy(counts_C, progress):
-        seen.append(progress)
-        return np.ones(len(counts_C))
 
-    sampler = ClassSampler([0, 1], strategy, num_epochs=4)
-    seen.clear()
-    sampler.stream(3)
-    assert seen == [0, 0.25, 0.5, 0.75]
+def test_deferred_switches_at_its_step():
+    labels_N = np.repeat([0, 1], [90, 10])
+    strategy = partial(strategies.deferred, first="natural", then="class_balanced", at=0.75)
+    sampler = ClassSampler(labels_N, strategy, num_samples=40, step=10, num_steps=8)
+    drawn = labels_N[sampler.first(80)].reshape(8, 10).sum(axis=1)
+    assert drawn.tolist() == [1, 1, 1, 1, 1, 1, 5, 5]
+
+
+def test_a_million_draws_in_at_most_twice_the_time_of_weighted_choice():
+    import time
+
+    rng = np.random.default_rng(0)
+    shares_C = 1 / np.arange(1, 1001)
+    labels_N = rng.choice(1000, 1_000_000, p=shares_C / shares_C.sum())
+    weights_N = strategies.square_root(np.bincount(labels_N, minlength=1000), 0)[labels_N]
+    ours, theirs = [], []
+    for _ in range(3):
+        started = time.perf_counter()
+        ClassSampler(labels_N, strategies.square_root, num_classes=1000, step=32).stream(0)
+        ours.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        rng.choice(len(labels_N), len(labels_N), p=weights_N / weights_N.sum())
+        theirs.append(time.perf_counter() - started)
+    assert min(ours) <= 2 * min(theirs), (ours, theirs)
+
+
+@pytest.mark.parametrize(("classes", "tail"), [(3, 0), (0, 2), (3, 2)])
+def test_a_promise_about_every_step_is_kept_and_changes_only_the_order(classes, tail):
+    labels_N = np.repeat([0, 1, 2, 3], [100, 60, 30, 10])
+    tail_C = np.array([False, False, False, True])
+    options = {"num_samples": 160, "step": 8, "seed": 1}
+    plain = ClassSampler(labels_N, strategies.class_balanced, **options)
+    kept = ClassSampler(
+        labels_N,
+        strategies.class_balanced,
+        min_classes_per_step=classes,
+        min_tail_per_step=tail,
+        tail_C=tail_C,
+        **options,
+    )
+    assert sorted(plain.stream(0)) == sorted(kept.stream(0))
+    for samples in labels_N[kept.stream(0)].reshape(20, 8):
+        assert len(set(samples.tolist())) >= classes
+        assert (samples == 3).sum() >= tail
+
+
+@pytest.mark.parametrize(("classes", "tail", "says"), [(5, 0, "at most 4"), (0, 3, "most 2 a step")])
+def test_a_promise_that_cannot_be_kept_is_refused_with_the_numbers(classes, tail, says):
+    sampler = ClassSampler(
+        np.repeat([0, 1, 2, 3], [100, 60, 30, 10]),
+        strategies.class_balanced,
+        num_samples=160,
+        step=8,
+        min_classes_per_step=classes,
+        min_tail_per_step=tail,
+        tail_C=np.array([False, False, False, True]),
+    )
+    with pytest.raises(UserError, match=says):
+        sampler.stream(0)
+
+
+def test_soft_rows_go_with_their_rarest_class_that_carries_enough():
+    # Masses: 2.4 and .6; the second class is rarer, so it has the larger balanced rate.
+    soft_NC = np.array([[1.0, 0.0], [0.9, 0.1], [0.5, 0.5], [0.0, 0.0]])
+    labels_N, counts_C = soft_rows(soft_NC, strategies.class_balanced)
+    assert labels_N.tolist() == [0, 0, 1, -1]
+    np.testing.assert_allclose(counts_C, [2.4, 0.6])
+
+
+def test_multinomial_draws_have_the_mix_in_expectation():
+    labels_N = np.repeat([0, 1], [900, 100])
+    sampler = ClassSampler(labels_N, strategies.class_balanced, num_samples=10_000, draws="multinomial")
+    assert labels_N[sampler.stream(0)].mean() == pytest.approx(0.5, abs=0.03)
 
 
 def test_bad_input_is_named():

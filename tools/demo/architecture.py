@@ -11,7 +11,8 @@ VISION_DEPTH = 4
 
 def build_model(tokenizer: PreTrainedTokenizerBase) -> Qwen2_5_VLForConditionalGeneration:
     """About 2.9 million parameters, freshly drawn from torch's global generator."""
-    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in tokenizer.all_special_tokens}
+    vocabulary = tokenizer.get_vocab()
+    ids = {token: vocabulary[token] for token in tokenizer.all_special_tokens}
     text = {
         "vocab_size": len(tokenizer),
         "hidden_size": LANGUAGE_WIDTH,

@@ -54,8 +54,9 @@ class Batcher:
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
         self._known: dict[str, list[int]] = {}
+        vocabulary = tokenizer.get_vocab()
         self.image_id, self.video_id, self.start_id, self.end_id, self.pad_id, self.stop_id = (
-            tokenizer.convert_tokens_to_ids(token)
+            vocabulary[token]
             for token in (
                 "<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<|endoftext|>", "<|im_end|>",
             )

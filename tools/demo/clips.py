@@ -110,9 +110,9 @@ def render(clips: list[Plan], processes: int) -> list[tuple[bytes, dict[str, str
 def table(rows: list[dict[str, str]]) -> bytes:
     """metadata.csv."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([row[column] for column in COLUMNS] for row in rows)
     return text.getvalue().encode()
 
 

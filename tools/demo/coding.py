@@ -40,5 +40,5 @@ def encode(frames_THWC: np.ndarray, fps: int) -> bytes:
 
 def decode(data: bytes | str) -> np.ndarray:
     """All frames of a file (its bytes or its path) as frames_THWC uint8, red green blue."""
-    with av.open(io.BytesIO(data) if isinstance(data, bytes) else data) as container:
+    with av.open(io.BytesIO(data) if isinstance(data, bytes) else data, "r") as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])

@@ -17,9 +17,9 @@ import numpy as np
 
 from tools.demo.action_units import ACTION_UNITS, EMOTIONS, VISIBLE, draw_emotion, strengths
 from tools.demo.coding import decode, encode
-from tools.demo.performance import CLIP_S, as_picture, perform
+from tools.demo.performance import CLIP_S, as_picture, draw_gaze, perform
 from tools.demo.rendering import SIDE_PX, Head
-from tools.demo.subjects import draw_camera
+from tools.demo.subjects import Subject, draw_camera
 
 SEED = 4711
 NUM_SUBJECTS = 120
@@ -51,10 +51,10 @@ class Clips:
 
 
 _head: Head | None = None
-_subjects: dict[int, object] = {}
+_subjects: dict[int, Subject] = {}
 
 
-def _subject(number: int):
+def _subject(number: int) -> tuple[Head, Subject]:
     global _head
     _head = _head or Head()
     if number not in _subjects:
@@ -86,13 +86,13 @@ def _frame(number: int) -> tuple[np.ndarray, np.ndarray, int]:
     head, subject = _subject(person)
     units, emotion = _draw_units(rng)
     blink = 0.9 if rng.random() < 0.03 else 0.0
-    gaze = tuple(float(x) for x in rng.normal(0, 0.15, 2).clip(-0.4, 0.4))
+    gaze = draw_gaze(rng)
     colours_HW3 = head.render(subject, units, draw_camera(rng), asymmetry=rng.normal(0, 0.08), blink=blink, gaze=gaze)
     picture_HWC = as_picture(colours_HW3, rng)
     if rng.random() < 0.5:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 80))]
         _, packed = cv2.imencode(".jpg", np.ascontiguousarray(picture_HWC[..., ::-1]), quality)
-        picture_HWC = cv2.imdecode(packed, cv2.IMREAD_COLOR)[..., ::-1]
+        picture_HWC = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))[..., ::-1]
     return picture_HWC, strengths(units), emotion
 
 

@@ -7,16 +7,16 @@ does slowly. Legend: N pictures, P patches of a picture, D width, H heads.
 from __future__ import annotations
 
 import types
+from typing import Any
 
 import torch
 from torch.nn import functional as F
-from transformers import Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import apply_rotary_pos_emb_vision
 
 from tools.demo.batches import GRID
 
 
-def _attend(self, hidden_states, cu_seqlens=None, position_embeddings=None, **_):
+def _attend(self, hidden_states, cu_seqlens, position_embeddings, **_):
     """All pictures at once, (N, H, P, D/H)."""
     cos, sin = position_embeddings
     total = hidden_states.shape[0]
@@ -32,7 +32,7 @@ def _embed(self, hidden_states):
     return F.linear(hidden_states, self.proj.weight.flatten(1))
 
 
-def speed_up(model: Qwen2_5_VLForConditionalGeneration) -> None:
+def speed_up(model: Any) -> None:
     """Changes `model` in place; from then on every picture must be GRID x GRID patches."""
     tower = model.model.visual
     tower.patch_embed.forward = types.MethodType(_embed, tower.patch_embed)
@@ -40,7 +40,7 @@ def speed_up(model: Qwen2_5_VLForConditionalGeneration) -> None:
         block.attn.forward = types.MethodType(_attend, block.attn)
 
 
-def features(model: Qwen2_5_VLForConditionalGeneration, patches: torch.Tensor) -> torch.Tensor:
+def features(model: Any, patches: torch.Tensor) -> torch.Tensor:
     """The visual tokens of N pictures, flattened: (N, 16 x width)."""
     count = patches.shape[0] // GRID**2
     out = model.model.visual(patches, grid_thw=torch.tensor([[1, GRID, GRID]] * count))

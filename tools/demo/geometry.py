@@ -157,7 +157,7 @@ def _head_triangles(root: Path, positions_V3, uv_T2, quads_by_group) -> tuple[np
             if group == "body":
                 u, v = uv_T2[uv_indices].mean(0)
                 row, column = min(round((1 - v) * height), height - 1), min(round(u * width), width - 1)
-                label = names.get(tuple(int(x) for x in segments_HW3[row, column]), "unknown")
+                label = names.get(tuple(segments_HW3[row, column].tolist()), "unknown")
                 if label not in MATERIAL_OF or (label == "body" and positions_V3[vertices][:, 1].mean() < floor):
                     continue
             elif group.endswith("teeth") and abs(positions_V3[vertices][:, 0].mean()) > MOLARS:
@@ -169,7 +169,7 @@ def _head_triangles(root: Path, positions_V3, uv_T2, quads_by_group) -> tuple[np
     return np.array(triangles), np.array(corner_uvs), np.array(labels)
 
 
-def _segment_colours(path: Path) -> dict[str, tuple[int, int, int]]:
+def _segment_colours(path: Path) -> dict[str, tuple[int, ...]]:
     """{body part: colour} from the segmentation's YAML."""
     import yaml
 

@@ -18,16 +18,16 @@ from tools.demo.corpus import FPS, TIMES_S_T, Clips, Frames
 
 # happy, sad, neutral, angry, surprise, disgust, fear: how often naming meets each class.
 NAMING_C = np.array([0.38, 0.14, 0.26, 0.12, 0.07, 0.006, 0.024])
-# kind -> (share of the steps, samples a step)
+# kind -> (share of the steps, samples a step and process)
 KINDS = {
-    "caption": (0.40, 48),
-    "clip_caption": (0.12, 48),
-    "picture": (0.06, 32),
-    "video": (0.13, 16),
-    "images": (0.07, 12),
-    "keyframes": (0.06, 24),
-    "interleaved": (0.11, 14),
-    "text": (0.05, 48),
+    "caption": (0.42, 24),
+    "clip_caption": (0.14, 24),
+    "picture": (0.06, 16),
+    "video": (0.12, 8),
+    "images": (0.06, 8),
+    "keyframes": (0.06, 12),
+    "interleaved": (0.10, 8),
+    "text": (0.04, 24),
 }
 NUM_FRAMES = len(TIMES_S_T)
 
@@ -48,15 +48,14 @@ def uniform(count: int) -> np.ndarray:
 class Mixture:
     """Draws batches from the corpus; all randomness comes from `rng`."""
 
-    def __init__(self, frames: Frames, clips: Clips, rng: np.random.Generator) -> None:
-        self.frames, self.clips, self.rng = frames, clips, rng
+    def __init__(self, frames: Frames, clips: Clips, rng: np.random.Generator, naming_C: np.ndarray = NAMING_C) -> None:
+        self.frames, self.clips, self.rng, self.naming_C = frames, clips, rng, naming_C / naming_C.sum()
         self.named_N = np.flatnonzero(frames.emotion_N >= 0)
         self.frame_share_N = self._shares(frames.emotion_N[self.named_N])
         self.clip_share_N = self._shares(clips.emotion_N)
 
-    @staticmethod
-    def _shares(emotion_N: np.ndarray) -> np.ndarray:
-        share_N = NAMING_C[emotion_N] / np.bincount(emotion_N, minlength=len(EMOTIONS))[emotion_N]
+    def _shares(self, emotion_N: np.ndarray) -> np.ndarray:
+        share_N = self.naming_C[emotion_N] / np.bincount(emotion_N, minlength=len(EMOTIONS))[emotion_N]
         return share_N / share_N.sum()
 
     def draw(self, kind: str) -> Draw:

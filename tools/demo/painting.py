@@ -96,7 +96,8 @@ def _blush(unit: float, left: float, top: float, scale: float, eye_height: float
     rows_SS, columns_SS = np.mgrid[0:SIDE, 0:SIDE]
     x_SS, y_SS = columns_SS / scale + left, top - rows_SS / scale - eye_height
     vertical_SS = ((y_SS + 1.1 * unit) / (0.5 * unit)) ** 2
-    return sum(np.exp(-(((x_SS - m * 1.35 * unit) / (0.6 * unit)) ** 2 + vertical_SS)) for m in (-1, 1))
+    left_SS, right_SS = (np.exp(-(((x_SS + m * 1.35 * unit) / (0.6 * unit)) ** 2 + vertical_SS)) for m in (-1, 1))
+    return left_SS + right_SS
 
 
 def eye_coordinates(geometry: Geometry, reference_V3: np.ndarray) -> tuple[np.ndarray, float]:

@@ -43,6 +43,12 @@ def _sway(rng: np.random.Generator, times_s_T: np.ndarray) -> np.ndarray:
     return amplitude_5 * np.sin(2 * np.pi * rate_hz_5 * times_s_T[:, None] + phase_5)
 
 
+def draw_gaze(rng: np.random.Generator) -> tuple[float, float]:
+    """Mostly into the camera: (to the subject's left, up), each in -.4..+.4 of the eye's range."""
+    left, up = rng.normal(0, 0.15, 2).clip(-0.4, 0.4)
+    return float(left), float(up)
+
+
 def _moved(camera: Camera, motion_5: np.ndarray) -> Camera:
     yaw, pitch, roll, dx, dy = (float(x) for x in motion_5)
     return dataclasses.replace(
@@ -61,7 +67,7 @@ def perform(head: Head, subject: Subject, rng: np.random.Generator, emotion: str
     fall_start_s, fall_s = rng.uniform(1.4, 2.1), rng.uniform(0.24, 0.6)
     blink_s = rng.uniform(0, CLIP_S) if rng.random() < 0.3 else -9.0
     asymmetry = rng.normal(0, 0.08)
-    gaze = tuple(float(x) for x in rng.normal(0, 0.15, 2).clip(-0.4, 0.4))
+    gaze = draw_gaze(rng)
     shown_T = np.clip((times_s_T - onset_s) / rise_s, 0, 1) * np.clip(1 - (times_s_T - fall_start_s) / fall_s, 0, 1)
     frames, truth = [], []
     for i, time_s in enumerate(times_s_T):

@@ -9,8 +9,6 @@ from tools.demo.architecture import build_model
 from tools.demo.batches import Batcher, Image, Sample, Video
 from tools.demo.processor import build_processor
 
-pytest.importorskip("cv2", reason="tools/demo/requirements.txt is not installed")
-
 
 @pytest.fixture(scope="module")
 def processor():

@@ -5,7 +5,8 @@ import pytest
 
 from tools.demo.action_units import ACTION_UNITS, EMOTIONS, PROTOTYPES, caption, draw_emotion, parse_caption, strengths
 
-pytest.importorskip("cv2", reason="tools/demo/requirements.txt is not installed")
+for package in ("cv2", "numba"):
+    pytest.importorskip(package, reason="tools/demo/requirements.txt is not installed")
 
 
 def test_caption_names_visible_units_in_order_and_reads_back():
@@ -54,10 +55,31 @@ def test_unit_f1():
 
 
 def test_plans_are_shuffled_and_share_no_subject():
-    pytest.importorskip("numba", reason="tools/demo/requirements.txt is not installed")
     from tools.demo.clips import SPLITS, plan
 
     subjects = [{clip.subject for clip in plan(split)} for split in SPLITS]
     assert [len(found) for found in subjects] == [60, 20, 36]
     assert len(set.union(*subjects)) == 116
     assert [clip.number for clip in plan(SPLITS[1])] == list(range(1, 281))
+
+
+def test_naming_shares_are_those_asked_for():
+    from tools.demo.corpus import Clips, Frames
+    from tools.demo.mixture import Mixture
+
+    emotion_N = np.array([0, 0, 0, 1, 2, 3, 4, 5, 6])
+    frames, clips = Frames(np.empty(0), np.empty(0), emotion_N), Clips(np.empty(0), np.empty(0), emotion_N)
+    mixture = Mixture(frames, clips, np.random.default_rng(0), np.array([3.0, 1, 1, 1, 1, 1, 2]))
+    assert mixture.clip_share_N == pytest.approx([0.1] * 8 + [0.2])
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 5), (2, 5, 8)])
+def test_muon_makes_singular_values_alike(shape):
+    import torch
+
+    from tools.demo.optimizing import orthogonalise
+
+    matrices = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    values = torch.linalg.svdvals(orthogonalise(matrices))
+    assert values.min() > 0.6
+    assert values.max() < 1.3

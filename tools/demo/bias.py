@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import distributed
 from torch.multiprocessing.spawn import spawn
-from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration
+from transformers import Qwen2_5_VLForConditionalGeneration
 
 from tools.demo.batches import Batcher
 from tools.demo.corpus import load
@@ -24,6 +24,7 @@ from tools.demo.fast_vision import speed_up
 from tools.demo.mixture import KINDS, Mixture
 from tools.demo.optimizing import Optimizers
 from tools.demo.pretrain import PROCESSES, save
+from tools.demo.processor import build_processor
 
 SEED = 8
 STEPS = 300
@@ -38,7 +39,7 @@ def sharpen(rank: int, corpus: Path, pretrained: Path, output: Path, steps: int,
     torch.manual_seed(SEED)
     distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=PROCESSES)
     frames, _, clips = load(corpus)
-    processor = AutoProcessor.from_pretrained(pretrained)
+    processor = build_processor()
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(pretrained, dtype=torch.float32)
     speed_up(model)
     model.train()

@@ -48,8 +48,9 @@ CHAT_TEMPLATE = (
     "{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}"
 )
 # 112 x 112 gives 8 x 8 patches and 16 visual tokens; nothing is ever made larger than it is, down to 56 x 56.
+# One pixel more than that is allowed: else 300 x 300 scales to 111.999... and is rounded down to 84 x 84.
 PICTURE_SIZES = {
-    "size": {"shortest_edge": 56 * 56, "longest_edge": 112 * 112},
+    "size": {"shortest_edge": 56 * 56, "longest_edge": 112 * 112 + 1},
     "patch_size": 14,
     "temporal_patch_size": 2,
     "merge_size": 2,

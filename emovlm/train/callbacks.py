@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from accelerate.utils import gather_object
-from transformers import TrainerCallback
+from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
 from emovlm import processes
 
@@ -76,6 +76,25 @@ class RunLog(TrainerCallback):
         if state.is_world_process_zero and values:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"step": state.global_step, "epoch": state.epoch, **values}) + "\n")
+
+
+class ShortProgress(ProgressCallback):
+    """Trainer's bar, and of each report only the loss; the values by class go to the dashboards."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        super().on_log(args, state, control, logs=_short(logs), **kwargs)
+
+
+class ShortLines(PrinterCallback):
+    """Where there is no terminal: one short line a report."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        if state.is_world_process_zero and _short(logs):
+            print(f"step {state.global_step}/{state.max_steps}: {_short(logs)}", flush=True)
+
+
+def _short(logs: Any) -> dict[str, Any]:
+    return {key: round(float(value), 4) for key, value in (logs or {}).items() if key == "loss"}
 
 
 class CheckpointMarker(TrainerCallback):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from rich.console import Console
-from transformers import Trainer, TrainingArguments
+from transformers import PrinterCallback, ProgressCallback, Trainer, TrainingArguments
 
 from emovlm import UserError, processes
 from emovlm import run as runs
@@ -30,6 +30,8 @@ from emovlm.train.callbacks import (
     EpochClock,
     FirstStepCheck,
     RunLog,
+    ShortLines,
+    ShortProgress,
     Validation,
     drawn_by_all,
 )
@@ -131,6 +133,9 @@ def train(recipe: Recipe, run: runs.RunFolder, *, resume: bool = False, validate
         taught=taught,
         share_prefix=recipe.loss.share_prefix,
     )
+    for theirs, ours in ((ProgressCallback, ShortProgress), (PrinterCallback, ShortLines)):
+        if trainer.pop_callback(theirs):
+            trainer.add_callback(ours)
     assert trainer.accelerator.num_processes == state.num_processes, "Trainer counts other processes than we do"
     if state.is_main_process:
         Console(stderr=True).print(lora.table(model), warn_of_both(recipe, stream, classes) or "")

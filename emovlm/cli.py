@@ -37,6 +37,9 @@ def train(
     recipe: RecipePath,
     overrides: Overrides = None,
     resume: Annotated[bool, typer.Option(help="Go on from the newest complete checkpoint.")] = False,
+    allow_different_data: Annotated[
+        bool, typer.Option(help="With --resume: go on though the rows or the sampler differ; stamped in report.json.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option(help="Show classes, prompt and trained parameters, then stop.")] = False,
     launch: Launch = None,
 ) -> None:
@@ -47,6 +50,8 @@ def train(
     found = recipes.load(recipe, overrides)
     if found.train == "none":
         raise UserError("train: none: there is nothing to train; `emovlm evaluate` scores the model as it is")
+    if allow_different_data and not resume:
+        raise UserError("--allow-different-data: goes with --resume; a run that starts takes the data as they are")
     run = runs.folder_of(found, recipe)
     if not dry_run:
         runs.check_free(found, run, resume=resume)
@@ -63,7 +68,7 @@ def train(
     from emovlm.report.tables import print_table
     from emovlm.train.sft import train as train_run
 
-    train_run(found, run, resume=resume, validate=validator(found))
+    train_run(found, run, resume=resume, allow_different_data=allow_different_data, validate=validator(found))
     evaluate_run(found, run)
     return print_table(load_results(run.folder))
 

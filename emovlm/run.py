@@ -65,8 +65,8 @@ class RunFolder:
         return self.folder / "eval" / f"{split}-{scorer}" / "predictions.jsonl"
 
     def checkpoints(self) -> list[Path]:
-        """Complete checkpoints, by step. Saving puts the marker `complete` last."""
-        found = [path for path in self.folder.glob("checkpoint-*") if (path / "complete").is_file()]
+        """Folders of checkpoints by step, whole or not: train/checkpoints.py tells which are complete."""
+        found = [path for path in self.folder.glob("checkpoint-*") if path.name.rpartition("-")[2].isdigit()]
         return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
 
     def trained(self) -> bool:

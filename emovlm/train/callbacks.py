@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +15,14 @@ from accelerate.utils import gather_object
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
 from emovlm import processes
+from emovlm import run as runs
+from emovlm.train import checkpoints
 
 if TYPE_CHECKING:
     from emovlm.longtail.ledger import Ledger
     from emovlm.longtail.sampler import ClassSampler
     from emovlm.prompts.collator import Collator
     from emovlm.run import RunFolder
-
-LEDGER_ROWS = "ledger_rows.json"
 
 
 class EpochClock(TrainerCallback):
@@ -63,11 +65,14 @@ class RunLog(TrainerCallback):
         self.path = run.log
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if not state.is_world_process_zero:
-            return
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-        kept = [line for line in lines if line.strip() and json.loads(line)["step"] <= state.global_step]
-        self.path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        if state.is_world_process_zero:
+            self.cut(state.global_step)
+
+    def cut(self, step: int) -> None:
+        """Keep what was logged up to `step`; a line that the run was killed in goes too."""
+        lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n") if self.path.exists() else []
+        kept = [line for line in lines if _step_of(line) <= step]
+        runs.write_text(self.path, "".join(line + "\n" for line in kept))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         known = ("loss", "learning_rate", "grad_norm")
@@ -98,18 +103,47 @@ def _short(logs: Any) -> dict[str, Any]:
 
 
 class CheckpointMarker(TrainerCallback):
-    """A checkpoint is complete or it isn't: the ledger's counts and then an empty file `complete` are written last."""
+    """A checkpoint is complete or it isn't: when every process has written its part, ours follow, the marker last.
 
-    def __init__(self, ledger: Ledger):
-        self.ledger = ledger
+    stream: its fingerprint. keep: `save_total_limit`. trainer: set before training; it holds what was summed since the
+    last log line, without which the first line after a resume would be a mean over too few steps.
+    """
+
+    trainer: Any = None
+
+    def __init__(self, ledger: Ledger, stream: dict[str, Any], start: checkpoints.Start, keep: int | None):
+        self.ledger, self.stream, self.start, self.keep = ledger, stream, start, keep
+        self.began = time.monotonic()
+
+    def seconds(self) -> float:
+        """Training time, with that of the runs before the resume."""
+        return round(self.start.progress.seconds + time.monotonic() - self.began, 1)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.began = time.monotonic()
+        progress = self.start.progress
+        if self.start.step:
+            self.trainer._tr_loss += progress.pending_loss
+            self.trainer._globalstep_last_logged = progress.logged_step
+            if state.is_world_process_zero:
+                self.trainer.meter.sums_3C += np.array(progress.pending_classes)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         drawn_EN = drawn_by_all(self.ledger)
+        pending = gather_object([(float(self.trainer._tr_loss), self.trainer.meter.sums_3C)])
         processes.state().wait_for_everyone()
-        if state.is_world_process_zero:
-            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            (folder / LEDGER_ROWS).write_text(json.dumps(drawn_EN.tolist()), encoding="utf-8")
-            (folder / "complete").touch()
+        if not state.is_world_process_zero:
+            return
+        progress = replace(
+            self.start.progress,
+            seconds=self.seconds(),
+            pending_loss=sum(loss for loss, _ in pending) / len(pending),
+            pending_classes=np.sum([sums_3C for _, sums_3C in pending], axis=0).tolist(),
+            logged_step=self.trainer._globalstep_last_logged,
+        )
+        run = runs.RunFolder(Path(args.output_dir))
+        checkpoints.write(run.folder / f"checkpoint-{state.global_step}", drawn_EN, self.stream, progress)
+        checkpoints.rotate(run, self.keep, state.best_model_checkpoint)
 
 
 class Validation(TrainerCallback):
@@ -134,3 +168,10 @@ def drawn_by_all(ledger: Ledger) -> np.ndarray:
     if processes.state().num_processes == 1:
         return ledger.drawn_EN.copy()
     return np.sum(gather_object([ledger.drawn_EN]), axis=0)
+
+
+def _step_of(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return float("inf")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from rich.console import Console
-from transformers import PrinterCallback, ProgressCallback, Trainer, TrainingArguments
+from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerState, TrainingArguments
 
 from emovlm import UserError, processes
 from emovlm import run as runs
@@ -24,8 +20,8 @@ from emovlm.models import load as models
 from emovlm.models import lora
 from emovlm.prompts.collator import Collator, read_texts
 from emovlm.scoring.likelihood import label_scores, label_scores_apart
+from emovlm.train import checkpoints
 from emovlm.train.callbacks import (
-    LEDGER_ROWS,
     CheckpointMarker,
     EpochClock,
     FirstStepCheck,
@@ -92,8 +88,15 @@ class LongTailTrainer(Trainer):
         super().log({**logs, **self.meter.report()} if "loss" in logs else logs, *args, **kwargs)
 
 
-def train(recipe: Recipe, run: runs.RunFolder, *, resume: bool = False, validate: Validate | None = None) -> None:
-    """Train; write adapter (or model), ledger, log, and the training's part of report.json.
+def train(
+    recipe: Recipe,
+    run: runs.RunFolder,
+    *,
+    resume: bool = False,
+    allow_different_data: bool = False,
+    validate: Validate | None = None,
+) -> None:
+    """Train; write log, ledger, the training's part of report.json, and last of all the adapter (or model).
 
     validate: `(model, processor) -> {metric: value}`, called every `evaluate.during_training` steps.
     """
@@ -104,20 +107,23 @@ def train(recipe: Recipe, run: runs.RunFolder, *, resume: bool = False, validate
     classes = rows.features["label"].names
     runs.check_free(recipe, run, resume=resume)
     state.wait_for_everyone()
+    stream = plan(recipe, stream_labels(rows), classes, soft_labels(rows))
+    ledger = Ledger(classes, stream)
+    fingerprint = checkpoints.fingerprint(recipe, rows, stream)
+    start = last_checkpoint(recipe, run, ledger, fingerprint, allow_different_data) if resume else checkpoints.Start()
     vlm = models.load(recipe.model)
     texts = read_texts(recipe.prompt.texts, rows["id"])
     with_answers = recipe.loss.over_classes is None
     collator = Collator(vlm.processor, recipe, classes, with_answers=with_answers, texts=texts)
     labelled = check_answers(rows, collator)
-    stream = plan(recipe, stream_labels(rows), classes, soft_labels(rows))
     taught = supervision(recipe, rows, stream, collator.answers, labelled)
     model = trainable(vlm, recipe)
-    ledger = Ledger(classes, stream)
     arguments = training_arguments(recipe, run, accumulation)
     if state.is_main_process:
         runs.begin(recipe, run, world_size=state.num_processes, device=str(state.device))
     log = RunLog(run)
-    callbacks = [EpochClock(stream.sampler, collator), FirstStepCheck(), log, CheckpointMarker(ledger)]
+    marker = CheckpointMarker(ledger, fingerprint, start, recipe.trainer.get("save_total_limit"))
+    callbacks = [EpochClock(stream.sampler, collator), FirstStepCheck(), log, marker]
     if validate and recipe.evaluate.during_training:
         callbacks.append(
             Validation(lambda scored: validate(scored, vlm.processor), recipe.evaluate.during_training, log)
@@ -139,15 +145,18 @@ def train(recipe: Recipe, run: runs.RunFolder, *, resume: bool = False, validate
     assert trainer.accelerator.num_processes == state.num_processes, "Trainer counts other processes than we do"
     if state.is_main_process:
         Console(stderr=True).print(lora.table(model), warn_of_both(recipe, stream, classes) or "")
-    started = time.monotonic()
-    trainer.train(resume_from_checkpoint=last_checkpoint(run, ledger) if resume else None)
-    seconds = time.monotonic() - started
-    save(trainer, vlm, run, recipe)
-    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    found = {"seconds": round(seconds, 1), "num_steps": trainer.state.global_step, "trainable_parameters": trained}
-    if state.is_main_process:
-        runs.update_report(run, recipe, train=found)
-    state.wait_for_everyone()
+    marker.trainer = trainer
+    go_on(trainer, start, checkpoints.total_steps(recipe.trainer, len(stream.sampler) // recipe.global_batch))
+    save(trainer, vlm, run, recipe, marker)
+
+
+def go_on(trainer: LongTailTrainer, start: checkpoints.Start, last_step: int) -> None:
+    """Train up to the last step. Where the run was killed behind it, Trainer would still take one step more."""
+    if start.folder and start.step >= last_step:
+        trainer._load_from_checkpoint(str(start.folder))
+        trainer.state = TrainerState.load_from_json(str(start.folder / "trainer_state.json"))
+    else:
+        trainer.train(resume_from_checkpoint=str(start.folder) if start.folder else None)
 
 
 def trainable(vlm: models.Vlm, recipe: Recipe) -> Any:
@@ -172,7 +181,8 @@ def training_arguments(recipe: Recipe, run: runs.RunFolder, accumulation: int) -
             defaults["ddp_backend"] = "gloo"
     try:
         return TrainingArguments(
-            **{**defaults, **recipe.trainer},
+            # save_total_limit is kept by CheckpointMarker, once the new checkpoint is complete.
+            **{**defaults, **recipe.trainer, "save_total_limit": None},
             output_dir=str(run.folder),
             seed=recipe.seed,
             gradient_accumulation_steps=accumulation,
@@ -182,24 +192,39 @@ def training_arguments(recipe: Recipe, run: runs.RunFolder, accumulation: int) -
         raise UserError(f"trainer: {str(error).splitlines()[0]}") from error
 
 
-def last_checkpoint(run: runs.RunFolder, ledger: Ledger) -> str | None:
-    """The newest complete checkpoint, with the ledger's counts restored from it (by the first process alone)."""
-    found: list[Path] = run.checkpoints()
-    if not found:
-        return None
-    if processes.state().is_main_process:
-        ledger.drawn_EN = np.array(json.loads((found[-1] / LEDGER_ROWS).read_text(encoding="utf-8")))
-    return str(found[-1])
+def last_checkpoint(
+    recipe: Recipe, run: runs.RunFolder, ledger: Ledger, fingerprint: dict[str, Any], allow_different_data: bool
+) -> checkpoints.Start:
+    """Where to go on, the same on every process; the first one takes over what the ledger had counted."""
+    for key in ("save_only_model", "ignore_data_skip"):
+        if recipe.trainer.get(key):
+            raise UserError(f"trainer.{key}: with it a run cannot go on exactly; leave it out and start anew")
+    start = checkpoints.agreed(
+        lambda: checkpoints.find_start(run, fingerprint, allow_different_data=allow_different_data)
+    )
+    if start.folder and start.same_rows and processes.state().is_main_process:
+        ledger.drawn_EN = checkpoints.ledger_rows(start.folder)
+    return start
 
 
-def save(trainer: LongTailTrainer, vlm: models.Vlm, run: runs.RunFolder, recipe: Recipe) -> None:
-    """Write what was learnt, the processor beside it, and the ledger."""
+def save(
+    trainer: LongTailTrainer, vlm: models.Vlm, run: runs.RunFolder, recipe: Recipe, marker: CheckpointMarker
+) -> None:
+    """Write ledger and report, and last of all, since it says that the training is done, what was learnt."""
     drawn_EN = drawn_by_all(trainer.ledger)
     if processes.state().is_main_process:
         steps = trainer.state.global_step
+        RunLog(run).cut(steps)
         summary = trainer.ledger.summary(drawn_EN, strategy=recipe.sampler.strategy, num_steps=steps)
         runs.write_json(run.ledger, summary)
-        model = trainer.accelerator.unwrap_model(trainer.model)
+        model: Any = trainer.accelerator.unwrap_model(trainer.model)
+        found = {
+            "seconds": marker.seconds(),
+            "num_steps": steps,
+            "trainable_parameters": sum(one.numel() for one in model.parameters() if one.requires_grad),
+            "different_data": marker.start.progress.different_data,
+        }
+        runs.update_report(run, recipe, train=found)
         if recipe.train == "full":
             models.save(model, vlm.processor, run.model)
         else:

@@ -152,10 +152,10 @@ def schema(
     output: Annotated[Path | None, typer.Argument(help="A file; by default the terminal.")] = None,
 ) -> None:
     """Write the JSON schema of a recipe, which editors use for completion."""
-    from emovlm import recipe as recipes
     from emovlm import run as runs
+    from emovlm.recipe_schema import schema as schema_of_recipe
 
-    found = recipes.schema()
+    found = schema_of_recipe()
     if output:
         runs.write_json(output, found)
     else:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emovlm import UserError, recipe
+from emovlm import UserError, recipe, recipe_schema
 
 GOOD = """\
 seed: 0
@@ -105,7 +105,7 @@ def test_trainer_keys_equal_those_of_training_arguments():
 
 
 def test_schema_knows_trainer_keys_and_names():
-    found = recipe.schema()
+    found = recipe_schema.schema()
     assert "learning_rate" in found["properties"]["trainer"]["properties"]
     assert "output_dir" not in found["properties"]["trainer"]["properties"]
     assert "square_root" in found["$defs"]["Sampler"]["properties"]["strategy"]["examples"]

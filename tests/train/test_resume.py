@@ -142,18 +142,15 @@ def test_killed_at_every_kind_of_moment(tmp_path):
     recipe = write_recipe(tmp_path, dropout=0.1, logging_steps=3, save_total_limit=1)
     whole, folder = tmp_path / "whole", tmp_path / "run"
     batches, _ = launch(recipe, whole, tmp_path / "record")
+    half = "is incomplete (the run stopped while it was written)"
     moments = [
         # (where, step, checkpoints that lie there then, what the resume after it says)
         ("forward", 0, [], "there is no checkpoint yet; training starts at step 0"),
-        ("optimizer", 2, [2], "checkpoint-2 is incomplete (the run stopped while it was written); training starts at"),
-        ("forward", 3, [2], "going on from checkpoint-2"),
-        (
-            "marker",
-            4,
-            [2, 4],
-            "checkpoint-4 is incomplete (the run stopped while it was written); going on from checkp",
-        ),
+        ("optimizer", 2, [2], f"checkpoint-2 {half}; training starts at step 0"),
+        ("marker", 4, [2, 4], f"checkpoint-4 {half}; going on from checkpoint-2"),
         ("log", 6, [4], "going on from checkpoint-4"),
+        # Step 6 ends the second epoch.
+        ("forward", 6, [6], "going on from checkpoint-6"),
         ("adapter", None, [10], "going on from checkpoint-10"),
     ]
     start = 0

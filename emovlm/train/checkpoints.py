@@ -183,7 +183,10 @@ def find_start(run: runs.RunFolder, stream: dict[str, Any], *, allow_different_d
 
 
 def agreed(decide: Callable[[], Value]) -> Value:
-    """The main process's answer, or its UserError, on every process: two that look for themselves may differ."""
+    """The main process's answer on every process: two that look for themselves may differ.
+
+    Its UserError stops all of them, and is said once.
+    """
     answer: list[Any] = [None]
     if processes.state().is_main_process:
         try:
@@ -192,7 +195,9 @@ def agreed(decide: Callable[[], Value]) -> Value:
             answer = [error]
     broadcast_object_list(answer)
     if isinstance(answer[0], UserError):
-        raise answer[0]
+        if processes.state().is_main_process:
+            raise answer[0]
+        sys.exit(2)
     return answer[0]
 
 

@@ -88,8 +88,9 @@ def recipe_hash(recipe: Recipe) -> str:
 def begin(recipe: Recipe, run: RunFolder, *, world_size: int = 1, device: str = "cpu") -> None:
     """Claim the folder for this recipe: write recipe.yaml and env.json."""
     run.folder.mkdir(parents=True, exist_ok=True)
-    write_text(run.recipe, yaml.safe_dump(resolved(recipe), sort_keys=False, allow_unicode=True))
+    # The identity first: a kill between the two must not leave a folder that looks like a stranger's.
     write_json(run.env, provenance(recipe, world_size, device))
+    write_text(run.recipe, yaml.safe_dump(resolved(recipe), sort_keys=False, allow_unicode=True))
 
 
 def check_free(recipe: Recipe, run: RunFolder, *, resume: bool) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from emovlm import UserError, lookup
+from emovlm.longtail import weights
 
 
 def natural(counts_C: np.ndarray, progress: float) -> np.ndarray:
@@ -74,8 +75,7 @@ def effective_number(counts_C: np.ndarray, progress: float, *, beta: float) -> n
     if not 0 <= beta < 1:
         raise UserError(f"sampler.beta: got {beta:g}; a number from 0 to below 1 is expected, such as 0.999")
     counts_C = np.asarray(counts_C, dtype=float)
-    effective_C = -np.expm1(counts_C * np.log(beta)) / (1 - beta) if beta else np.ones_like(counts_C)
-    return _rates(counts_C, counts_C / np.where(counts_C > 0, effective_C, 1))
+    return _rates(counts_C, counts_C * weights.effective_number(counts_C, beta=beta))
 
 
 def tail_oversampling(counts_C: np.ndarray, progress: float, *, floor: float = 0.5) -> np.ndarray:

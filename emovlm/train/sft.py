@@ -222,6 +222,7 @@ def save(
             "seconds": marker.seconds(),
             "num_steps": steps,
             "trainable_parameters": sum(one.numel() for one in model.parameters() if one.requires_grad),
+            "loss_prior": recipe.loss.prior if recipe.loss.over_classes else None,
             "different_data": marker.start.progress.different_data,
         }
         runs.update_report(run, recipe, train=found)

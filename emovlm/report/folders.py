@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from emovlm import UserError
+from emovlm.evaluate import predictions
 from emovlm.report.records import METRICS, Arm, Evaluation, Ledger, Prediction, Run, Score, Study
 
 AGAIN = "run the study (or the run) again: what is done already is not repeated"
@@ -106,21 +107,21 @@ def load_run(folder: Path, seed: int | None) -> Run:
 
 def load_predictions(run: Run, key: str) -> tuple[tuple[str, ...], tuple[Prediction, ...]]:
     """The class order and the rows of the evaluation `key`. Errors: UserError naming file and line."""
-    path = run.folder / "eval" / key / "predictions.jsonl"
-    header, *lines = _lines(path) or [{}]
-    classes = tuple(_field(header, "classes", path, list))
-    rows = []
-    for number, line in enumerate(lines, start=2):
-        place = f"{path}:{number}"
-        scores = tuple(line.get("scores") or ())
-        if scores and len(scores) != len(classes):
-            raise UserError(f"{place}: {len(scores)} scores for {len(classes)} classes; evaluate this run again")
-        media = tuple(line.get("media") or ())
-        times_s = tuple(line.get("times_s") or ())
-        row_id = _field(line, "id", place, str)
-        span = (line.get("start_s"), line.get("end_s"))
-        rows.append(Prediction(row_id, line.get("target"), media, scores, line.get("parsed"), times_s, *span))
-    return classes, tuple(rows)
+    found = predictions.read(run.folder / "eval" / key / "predictions.jsonl")
+    rows = [
+        Prediction(
+            line["id"],
+            line.get("target"),
+            tuple(line.get("media") or ()),
+            tuple(line["scores"]),
+            line.get("parsed"),
+            tuple(line.get("times_s") or ()),
+            line.get("start_s"),
+            line.get("end_s"),
+        )
+        for line in found.rows
+    ]
+    return tuple(found.classes), tuple(rows)
 
 
 def _evaluation(key: str, entry: Mapping[str, Any], path: Path) -> Evaluation:

@@ -85,6 +85,12 @@ def evaluate(
     from emovlm import run as runs
 
     if recipe.is_dir():
+        foreign = [override for override in overrides or [] if not override.startswith("evaluate.")]
+        if foreign:
+            raise UserError(
+                f"{foreign[0]}: a run folder is scored as it was trained, or its numbers would change their meaning; "
+                "with a recipe and another output= anything can be varied"
+            )
         run = runs.RunFolder(recipe)
         found = recipes.load(run.recipe, overrides)
     else:
@@ -184,7 +190,10 @@ def relaunch(config: Path) -> None:
 
 
 def _quiet_libraries() -> None:
-    """No hub for a local name, no warning about what the user cannot change."""
+    """One process speaks, and no warning about what the user cannot change."""
+    if os.environ.get("RANK", "0") != "0":
+        # Tables and pages are said once, by the first process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft|torch)\.")

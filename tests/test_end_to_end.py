@@ -170,6 +170,7 @@ def test_schema_and_version(tmp_path):
         (["train", "mine.yaml", "output=new", "--launch", "nowhere.yaml"], "--launch: nowhere.yaml: no such file"),
         (["train", "mine.yaml", "seed=1", "--dry-run", "data.root=/nowhere"], "/nowhere"),
         (["evaluate", "mine.yaml", "seed=1", "output=new"], "is not trained yet"),
+        (["evaluate", "runs/mine", "frames.keep=1"], "frames.keep=1: a run folder is scored as it was trained"),
     ],
 )
 def test_the_users_mistakes_are_one_line(finished, arguments, says):

@@ -109,6 +109,33 @@ def test_free_answers_train_with_the_token_mean_whatever_the_accumulation(small,
     assert found["lora", 4][0] == pytest.approx(found["full", 4][0], rel=1e-5), "LoRA starts as the base"
 
 
+def test_class_losses_train_and_sharing_the_prefix_changes_nothing(train):
+    """Scores of all classes in training: one shared prefix, one pass a name, and any accumulation agree."""
+    loss = {"over_classes": "logit_adjusted", "prior": "natural"}
+    shared, run = train(loss=loss)
+    apart, _ = train(loss={**loss, "share_prefix": False})
+    accumulated, _ = train(loss=loss, trainer={"per_device_train_batch_size": 1})
+    assert apart == pytest.approx(shared, rel=1e-4)
+    assert accumulated == pytest.approx(shared, rel=1e-4)
+    assert json.loads(run.report.read_text())["train"]["loss_prior"] == "natural"
+
+
+def test_without_a_prior_to_correct_logit_adjustment_is_cross_entropy(train):
+    """Balanced sampling: the planned prior is uniform, so the adjustment is nothing."""
+    plain, run = train(loss={"over_classes": "cross_entropy"})
+    adjusted, _ = train(loss={"over_classes": "logit_adjusted"})
+    assert adjusted == pytest.approx(plain, rel=1e-5)
+    assert json.loads(run.ledger.read_text())["effective_prior"] != []
+
+
+def test_class_weights_scale_the_loss_of_their_class(train, reference):
+    weighted, run = train(loss={"class_weights": {"disgust": 3.0}})
+    assert weighted != reference[0]
+    weights = json.loads(run.ledger.read_text())["class_weights"]
+    assert weights[5] == pytest.approx(3 * weights[0], rel=1e-5)
+    assert sum(weights) / 7 == pytest.approx(1, rel=1e-5), "mean 1 under the balanced mix"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("resume", [False, True])
 def test_two_processes_are_one(small, reference, tmp_path, resume):

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from emovlm import UserError, recipe, yaml_file
 from emovlm import run as runs
+from emovlm.faults import validate
 from emovlm.recipe import Recipe, Section
 
 ZERO_SHOT = "zero_shot"
@@ -84,7 +85,7 @@ class Planned:
 
 def load(path: Path, overrides: list[str] | None = None) -> Study:
     file = yaml_file.read(path, overrides)
-    return recipe.validate(Study, file)
+    return validate(Study, file)
 
 
 def folder_of(study: Study, path: Path) -> Path:

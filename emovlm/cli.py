@@ -144,6 +144,27 @@ def study(
 
 
 @app.command()
+def sample(
+    recipe: RecipePath,
+    overrides: Overrides = None,
+    export: Annotated[
+        Path | None, typer.Option(help="Write the rows in the order they will be drawn, as JSON lines.")
+    ] = None,
+) -> None:
+    """Show what a training will draw of each class, without a model."""
+    from rich.console import Console
+
+    from emovlm import recipe as recipes
+    from emovlm import sample as samples
+
+    found = samples.planned(recipes.load(recipe, overrides))
+    if export:
+        typer.echo(f"{samples.export(found, export)} rows written to {export}", err=True)
+    # A pipe has no width; a table folded to 80 columns could not be read.
+    Console(width=None if sys.stdout.isatty() else 140).print(samples.sampling_table(found))
+
+
+@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A run folder or a study folder.")],
 ) -> None:

@@ -25,6 +25,7 @@ LAYERS = [
     {"metrics"},
     {"longtail"},
     {"data"},
+    {"sample"},
     {"frames"},
     {"check"},
     {"models", "processes"},

@@ -52,11 +52,11 @@ def test_batch_four_is_one_batch_accumulated_four_times(train, reference):
 def test_the_ledger_is_a_replay_of_the_stream(small, reference):
     from emovlm.data import splits
     from emovlm.longtail.plan import plan
-    from emovlm.train.preflight import stream_labels
+    from emovlm.longtail.targets import class_indices
 
     ledger = json.loads(reference[1].ledger.read_text())
     rows = splits.load(small().data)["train"]
-    labels_N = stream_labels(rows)
+    labels_N = class_indices(rows["label"])
     drawn = labels_N[plan(small(), labels_N, rows.features["label"].names).sampler.first(16)]
     assert ledger["drawn"] == [int((drawn == c).sum()) for c in range(7)]
     assert sum(ledger["drawn"]) == 16

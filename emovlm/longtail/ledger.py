@@ -24,6 +24,15 @@ class Ledger:
         """Count one batch: row indices, repeats allowed."""
         np.add.at(self.drawn_EN[epoch], np.asarray(rows_B, dtype=np.int64), 1)
 
+    def add_planned(self) -> int:
+        """Count what the whole training will draw, as it will be counted then. -> optimiser steps."""
+        sampler, left = self.plan.sampler, self.plan.num_steps * self.plan.sampler.step
+        for epoch in range(self.plan.num_epochs):
+            rows = sampler.stream(epoch)[:left]
+            self.add(rows, epoch)
+            left -= len(rows)
+        return self.plan.num_steps
+
     def summary(self, drawn_EN: np.ndarray, *, strategy: str, num_steps: int) -> dict[str, Any]:
         """The content of ledger.json. drawn_EN: draws of each row summed over all processes."""
         sampler, drawn_N = self.plan.sampler, drawn_EN.sum(axis=0)
@@ -39,6 +48,7 @@ class Ledger:
             "class_weights": _rounded(self.plan.weights_C),
             "effective_prior": _rounded(masses_C / max(masses_C.sum(), 1e-300)),
             "distinct_clips": self._per_class(drawn_N > 0),
+            "most_draws_of_a_clip": self._most(drawn_N),
             "effective_epochs": _rounded(np.array(drawn_C) / np.maximum(sampler.sizes_C, 1)),
             "num_steps": num_steps,
             "global_batch": sampler.step,
@@ -57,6 +67,10 @@ class Ledger:
             "repeats": [drawn - distinct for drawn, distinct in zip(drawn_C, distinct_C, strict=True)],
             "most_repeated": {"row": most, "times": int(drawn_N[most])},
         }
+
+    def _most(self, drawn_N: np.ndarray) -> list[int]:
+        members = self.plan.sampler.members
+        return [int(drawn_N[rows].max()) if len(rows) else 0 for rows in members]
 
     def _per_class(self, values_N: np.ndarray) -> list[int]:
         known = self.plan.labels_N >= 0

@@ -35,6 +35,11 @@ class Plan:
     prior_C: np.ndarray
 
     @property
+    def num_steps(self) -> int:
+        """Optimiser steps of the whole training."""
+        return math.ceil(self.sampler.total / self.sampler.step)
+
+    @property
     def num_epochs(self) -> int:
         """Epochs that the training begins."""
         return math.ceil(self.sampler.total / self.sampler.num_samples)

@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from emovlm import processes
 from emovlm.data import splits as data_splits
 from emovlm.frames.look import look
-from emovlm.longtail.plan import plan
 from emovlm.models import load as models
 from emovlm.models import lora
 from emovlm.prompts.collator import Collator, read_texts
-from emovlm.train.preflight import accumulation_steps, check_answers, stream_labels
+from emovlm.sample import planned, sampling_table
+from emovlm.train.preflight import accumulation_steps, check_answers
 from emovlm.train.sft import trainable
-from emovlm.train.supervision import soft_labels
 
 if TYPE_CHECKING:
     from emovlm.recipe import Recipe
@@ -29,15 +27,7 @@ def dry_run(recipe: Recipe) -> None:
     accumulation = accumulation_steps(recipe, processes.state().num_processes)
     rows = data_splits.pick(data_splits.load(recipe.data), "train")
     classes = rows.features["label"].names
-    labels_N = stream_labels(rows)
-    sampler = plan(recipe, labels_N, classes, soft_labels(rows)).sampler
-    shown = Table(title=f"{recipe.sampler.strategy}: {len(sampler)} draws an epoch", title_justify="left")
-    for column in ("class", "clips", "share", "drawn", "share drawn"):
-        shown.add_column(column, justify="left" if column == "class" else "right")
-    counts_C, shares_C = sampler.sizes_C, sampler.proportions(0)
-    for name, count, share, draws in zip(classes, counts_C, shares_C, sampler.draws(0)[1].sum(axis=0), strict=True):
-        shown.add_row(name, str(count), f"{count / counts_C.sum():.4f}", str(draws), f"{share:.4f}")
-    console.print(shown)
+    console.print(sampling_table(planned(recipe)))
 
     vlm = models.load(recipe.model)
     texts = read_texts(recipe.prompt.texts, rows["id"])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from emovlm import UserError
 
 if TYPE_CHECKING:
@@ -46,11 +44,3 @@ def check_answers(rows: datasets.Dataset, collator: Collator) -> bool:
     for name in collator.classes:
         collator.answers.ids(name)
     return True
-
-
-def stream_labels(rows: datasets.Dataset) -> np.ndarray:
-    """Class index a row; rows that carry free answers only are one class."""
-    labels = list(rows["label"])
-    if all(label is None for label in labels):
-        return np.zeros(len(labels), dtype=np.int64)
-    return np.array([-1 if label is None else label for label in labels], dtype=np.int64)

@@ -16,6 +16,7 @@ from emovlm.data import splits as data_splits
 from emovlm.longtail.ledger import Ledger
 from emovlm.longtail.losses import IGNORED, answer_nll, sample_mean, token_mean
 from emovlm.longtail.plan import plan
+from emovlm.longtail.targets import class_indices
 from emovlm.models import load as models
 from emovlm.models import lora
 from emovlm.prompts.collator import Collator, read_texts
@@ -31,7 +32,7 @@ from emovlm.train.callbacks import (
     Validation,
     drawn_by_all,
 )
-from emovlm.train.preflight import accumulation_steps, check_answers, stream_labels
+from emovlm.train.preflight import accumulation_steps, check_answers
 from emovlm.train.supervision import ClassMeter, Supervision, greedy_hits, soft_labels, supervision, warn_of_both
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def train(
     classes = rows.features["label"].names
     runs.check_free(recipe, run, resume=resume)
     state.wait_for_everyone()
-    stream = plan(recipe, stream_labels(rows), classes, soft_labels(rows))
+    stream = plan(recipe, class_indices(rows["label"]), classes, soft_labels(rows))
     ledger = Ledger(classes, stream)
     fingerprint = checkpoints.fingerprint(recipe, rows, stream)
     start = last_checkpoint(recipe, run, ledger, fingerprint, allow_different_data) if resume else checkpoints.Start()

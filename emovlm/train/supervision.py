@@ -15,6 +15,7 @@ import torch
 from accelerate.utils import gather_object
 
 from emovlm import UserError, lookup, processes
+from emovlm.longtail.targets import distributions
 
 if TYPE_CHECKING:
     import datasets
@@ -69,17 +70,10 @@ def supervision(recipe: Recipe, rows: datasets.Dataset, plan: Plan, answers: Ans
 
 
 def soft_labels(rows: datasets.Dataset) -> np.ndarray | None:
-    """soft_NC where the set has soft labels: rows without one are one-hot on their label. None where it has none."""
-    if "soft_label" not in rows.column_names or all(soft is None for soft in rows["soft_label"]):
+    """soft_NC where the set has soft labels, else None."""
+    if "soft_label" not in rows.column_names:
         return None
-    num_classes = len(rows.features["label"].names)
-    soft_NC = np.zeros((len(rows), num_classes))
-    for n, (soft, label) in enumerate(zip(rows["soft_label"], rows["label"], strict=True)):
-        if soft is not None:
-            soft_NC[n] = soft
-        elif label is not None:
-            soft_NC[n, label] = 1.0
-    return soft_NC
+    return distributions(rows["soft_label"], rows["label"], len(rows.features["label"].names))
 
 
 @dataclass

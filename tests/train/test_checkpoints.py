@@ -183,12 +183,12 @@ def test_the_log_is_cut_at_the_checkpoint_and_at_half_a_line(run, text):
 def fingerprint(small, **changes):
     from emovlm.data import splits
     from emovlm.longtail.plan import plan
-    from emovlm.train.preflight import stream_labels
+    from emovlm.longtail.targets import class_indices
 
     recipe = small(**changes)
     rows = splits.pick(splits.load(recipe.data), "train")
     classes = rows.features["label"].names
-    return checkpoints.fingerprint(recipe, rows, plan(recipe, stream_labels(rows), classes))
+    return checkpoints.fingerprint(recipe, rows, plan(recipe, class_indices(rows["label"]), classes))
 
 
 def test_the_fingerprint_holds_what_decides_the_stream(small):

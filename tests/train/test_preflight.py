@@ -1,10 +1,9 @@
 import datasets
-import numpy as np
 import pytest
 
 from emovlm import UserError
 from emovlm.prompts.collator import Collator
-from emovlm.train.preflight import accumulation_steps, check_answers, stream_labels
+from emovlm.train.preflight import accumulation_steps, check_answers
 
 CLASSES = ["happy", "sad"]
 
@@ -41,8 +40,3 @@ def test_labels_or_answers_but_never_both(collator):
         check_answers(rows([0, 1], ["a smile", None]), collator)
     with pytest.raises(UserError, match="exactly one end-of-turn"):
         check_answers(rows([None], ["a<|im_end|>b"]), collator)
-
-
-def test_stream_labels():
-    np.testing.assert_array_equal(stream_labels(rows([0, None, 1])), [0, -1, 1])
-    np.testing.assert_array_equal(stream_labels(rows([None, None], ["a", "b"])), [0, 0])

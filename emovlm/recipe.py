@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from emovlm import UserError, lookup, yaml_file
+from emovlm import UserError, lookup, settings, yaml_file
 from emovlm.faults import explain, validate
 from emovlm.lookup import Home
 
@@ -39,12 +39,31 @@ class OpenSection(BaseModel):
 
 
 class Splits(Section):
-    """Shares of the rows for a set that ships no splits; no `unit` is ever in two of them."""
+    """For a set that ships no splits: shares of the rows, or `folds` of them; no `unit` is ever in two splits.
+
+    `folds`: a number, or `each` for one a unit. Number `fold` (from 1) is the test split, instead of the share `test`,
+    and `validation` a share of the others. `validation_from_train`: the share of the shipped training rows that becomes
+    the validation split of a set that ships none.
+    """
 
     validation: Share = 0.15
     test: Share = 0.15
+    validation_from_train: Share = 0.0
+    folds: int | str | None = None
+    fold: int | None = None
     seed: int = 0
     unit: str = "subject"
+
+    @model_validator(mode="after")
+    def fold_is_one_of_the_folds(self) -> Splits:
+        most = self.folds if isinstance(self.folds, int) else None
+        if self.folds is not None and self.folds != "each" and (most is None or most < 2):
+            raise ValueError(f"folds {self.folds}: must be a number from 2, or `each` for one a unit")
+        if (self.folds is None) != (self.fold is None):
+            raise ValueError(f"folds {self.folds} with fold {self.fold}: give both (`folds: 5, fold: 1`) or neither")
+        if self.fold is not None and not 1 <= self.fold <= (most or self.fold):
+            raise ValueError(f"fold {self.fold}: must be from 1 to {most or 'the number of units'}")
+        return self
 
 
 class Imbalance(Section):
@@ -55,11 +74,19 @@ class Imbalance(Section):
     order: Literal["size"] | list[str] = "size"
 
 
+class Subset(Section):
+    """Score `per_class` clips of every class of the test split, drawn by a hash of (seed, id): the same for all time."""
+
+    per_class: int = Field(gt=0)
+    seed: int = 0
+
+
 class Data(OpenSection):
     source: str
     classes: list[str] | None = None
     splits: Splits = Splits()
     imbalance: Imbalance | None = None
+    test_subset: Subset | None = None
 
 
 class Frames(OpenSection):
@@ -123,12 +150,37 @@ class Loss(OpenSection):
 
 
 class Evaluate(Section):
-    """`split` is scored at the end; `during_training` scores the validation split every so many steps."""
+    """`split` is scored at the end; `during_training` scores the validation split every so many steps.
+
+    scorer `likelihood`: `score` of each class name: its tokens' sum, the `trie` of all names, or the `mean` (which is
+    no probability); `prior`, `tau` times, is taken off. `generation`: the model writes, rules read.
+    `fit` (tau, temperature): on the validation split. `orders`: list the classes in so many orders and count who flips.
+    `look`: score blank, shuffled, reversed, single frames and another clip as well.
+    """
 
     split: Literal["train", "validation", "test"] = "test"
-    scorer: Literal["likelihood"] = "likelihood"
+    scorer: Literal["likelihood", "generation"] = "likelihood"
+    score: Literal["sum", "trie", "mean"] = "sum"
+    synonyms: bool = False
+    prior: Literal["none", "effective", "blank", "batch", "label_shift"] = "none"
+    tau: float | Literal["fit"] = 1.0
+    temperature: Literal["none", "fit"] = "none"
+    orders: int = Field(default=1, ge=1)
+    look: bool = False
+    max_new_tokens: int = Field(default=32, gt=0)
     batch_size: int = Field(default=8, gt=0)
     during_training: int | None = Field(default=None, gt=0)
+
+
+class Select(Section):
+    """Keep the best of the models that `evaluate.during_training` scores; stop after `patience` scorings without one.
+
+    `split: test` flatters the result. It also needs `select_on: test`, and is stamped wherever the result is shown.
+    """
+
+    metric: Literal["war", "uar", "macro_f1", "weighted_f1", "tail_recall", "nll", "brier", "ece"] = "uar"
+    split: Literal["validation", "test"] = "validation"
+    patience: int | None = Field(default=None, gt=0)
 
 
 class Recipe(Section):
@@ -146,6 +198,8 @@ class Recipe(Section):
     global_batch: int = Field(default=32, gt=0)
     trainer: dict[str, Any] = {}
     evaluate: Evaluate = Evaluate()
+    select: Select | None = None
+    select_on: Literal["validation", "test"] = "validation"
     output: Path | None = None
 
     @model_validator(mode="after")
@@ -172,19 +226,8 @@ def load(path: Path, overrides: list[str] | None = None) -> Recipe:
         key = next(iter(recipe.loss.args))
         raise UserError(f"{file.at(f'loss.{key}')}: unknown key; {lookup.near_miss(key, Loss.model_fields)}")
     _check_trainer_keys(file, recipe.trainer)
-    _check_loss(file, recipe)
+    settings.check(file, recipe)
     return recipe
-
-
-def _check_loss(file: yaml_file.YamlFile, recipe: Recipe) -> None:
-    loss = recipe.loss
-    if loss.class_weights == "effective_number" and loss.beta is None:
-        raise UserError(f"{file.at('loss.beta')}: effective_number needs beta, such as 0.999; no value suits all sets")
-    if loss.over_classes and loss.share_prefix and recipe.trainer.get("gradient_checkpointing"):
-        raise UserError(
-            f"{file.at('trainer.gradient_checkpointing')}: takes away the cache that the class names share; set it to "
-            "false, or loss.share_prefix=false (every name gets a forward pass of its own)"
-        )
 
 
 def resolved(recipe: Recipe) -> dict[str, Any]:

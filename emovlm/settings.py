@@ -1,0 +1,90 @@
+"""Settings of a recipe that contradict each other: found before anything is imported, said with the remedy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emovlm import UserError
+
+if TYPE_CHECKING:
+    from emovlm.recipe import Recipe
+    from emovlm.yaml_file import YamlFile
+
+# Losses over classes that leave the prior alone; the others put it into the scores that they train.
+LEAVES_PRIOR = (None, "cross_entropy", "focal")
+
+
+def check(file: YamlFile, recipe: Recipe) -> None:
+    """Raises UserError for the first contradiction."""
+    _check_loss(file, recipe)
+    _check_generation(file, recipe)
+    _check_scores(file, recipe)
+    _check_selection(file, recipe)
+
+
+def _check_loss(file: YamlFile, recipe: Recipe) -> None:
+    loss = recipe.loss
+    if loss.class_weights == "effective_number" and loss.beta is None:
+        raise UserError(f"{file.at('loss.beta')}: effective_number needs beta, such as 0.999; no value suits all sets")
+    if loss.over_classes and loss.share_prefix and recipe.trainer.get("gradient_checkpointing"):
+        raise UserError(
+            f"{file.at('trainer.gradient_checkpointing')}: takes away the cache that the class names share; set it to "
+            "false, or loss.share_prefix=false (every name gets a forward pass of its own)"
+        )
+
+
+def _check_generation(file: YamlFile, recipe: Recipe) -> None:
+    """What is written and read has no scores, so nothing can be done to them."""
+    asked = recipe.evaluate
+    if asked.scorer != "generation":
+        return
+    default = type(asked)()
+    for key in ("score", "prior", "tau", "temperature", "orders", "look"):
+        if getattr(asked, key) != getattr(default, key):
+            raise UserError(f"{file.at(f'evaluate.{key}')}: goes with scorer=likelihood; generated text has no scores")
+
+
+def _check_scores(file: YamlFile, recipe: Recipe) -> None:
+    asked = recipe.evaluate
+    if asked.score == "mean":
+        for key, wanted in (("prior", asked.prior != "none"), ("synonyms", asked.synonyms)):
+            if wanted:
+                raise UserError(
+                    f"{file.at(f'evaluate.{key}')}: needs log-probabilities, and a mean over tokens is none; set "
+                    "evaluate.score to sum or trie"
+                )
+        if asked.temperature == "fit":
+            raise UserError(
+                f"{file.at('evaluate.temperature')}: a mean over tokens is no log-probability, so it has no "
+                "calibration; set evaluate.score to sum or trie"
+            )
+    if asked.tau == "fit" and asked.prior not in ("effective", "blank", "batch"):
+        raise UserError(f"{file.at('evaluate.tau')}: fit needs evaluate.prior: effective, blank or batch")
+    if asked.prior in ("effective", "label_shift") and recipe.train == "none":
+        raise UserError(
+            f"{file.at('evaluate.prior')}: {asked.prior} is the prior of a training, and train=none has none; blank or "
+            "batch estimate the base's own"
+        )
+    if asked.prior == "effective" and recipe.loss.over_classes not in LEAVES_PRIOR:
+        raise UserError(
+            f"{file.at('evaluate.prior')}: loss.over_classes: {recipe.loss.over_classes} has taken the prior out "
+            "during training; taking it off again would correct twice: set it to none"
+        )
+    if asked.orders > 1 and not recipe.prompt.list_classes:
+        raise UserError(
+            f"{file.at('evaluate.orders')}: the prompt lists no classes, so their order cannot matter; leave it out, "
+            "or set prompt.list_classes=true"
+        )
+
+
+def _check_selection(file: YamlFile, recipe: Recipe) -> None:
+    chosen = recipe.select
+    if (chosen.split if chosen else "validation") != recipe.select_on:
+        raise UserError(
+            f"{file.at('select_on')}: {recipe.select_on}, but select.split is {chosen.split if chosen else 'not set'}; "
+            "to choose a checkpoint on the test split both must say test, and every result is stamped with it"
+        )
+    if chosen and not recipe.evaluate.during_training:
+        raise UserError(f"{file.at('select')}: needs evaluate.during_training, the steps between two scorings")
+    if chosen and recipe.train == "none":
+        raise UserError(f"{file.at('select')}: train=none has no checkpoints to choose from; leave it out")

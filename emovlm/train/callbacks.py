@@ -16,12 +16,14 @@ from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
 from emovlm import processes
 from emovlm import run as runs
+from emovlm.recipe import resolved
 from emovlm.train import checkpoints
 
 if TYPE_CHECKING:
     from emovlm.longtail.ledger import Ledger
     from emovlm.longtail.sampler import ClassSampler
     from emovlm.prompts.collator import Collator
+    from emovlm.recipe import Recipe
     from emovlm.run import RunFolder
 
 
@@ -87,7 +89,8 @@ class ShortProgress(ProgressCallback):
     """Trainer's bar, and of each report only the loss; the values by class go to the dashboards."""
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        super().on_log(args, state, control, logs=_short(logs), **kwargs)
+        if _short(logs):
+            super().on_log(args, state, control, logs=_short(logs), **kwargs)
 
 
 class ShortLines(PrinterCallback):
@@ -100,6 +103,37 @@ class ShortLines(PrinterCallback):
 
 def _short(logs: Any) -> dict[str, Any]:
     return {key: round(float(value), 4) for key, value in (logs or {}).items() if key == "loss"}
+
+
+class Dashboards(TrainerCallback):
+    """At the end of each epoch its ledger, for whatever `report_to` names; for W&B also the recipe, as `config.recipe`.
+
+    `ledger/asked/<class>` and `ledger/drawn/<class>` are shares of the epoch's draws, to be laid over each other;
+    `ledger/distinct/<class>` and `ledger/repeats/<class>` count clips and further draws of a clip;
+    `ledger/most_repeated` is how often the most repeated clip came.
+    """
+
+    def __init__(self, trainer: Any, recipe: Recipe):
+        self.trainer, self.recipe = trainer, recipe
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.is_world_process_zero and "wandb" in args.report_to:
+            import wandb
+
+            wandb.config.update({"recipe": resolved(self.recipe)}, allow_val_change=True)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.is_world_process_zero and "wandb" in args.report_to:
+            import wandb
+
+            # Trainer goes on in a run that is open: the next arm of a study would land in this one.
+            wandb.finish()
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        ledger, epoch = self.trainer.ledger, self.trainer.sampler.epoch
+        drawn_N = drawn_by_all(ledger, epoch)
+        if drawn_N.any():
+            log_beside(self.trainer, control, _by_class(ledger.classes, ledger.epoch(epoch, drawn_N)))
 
 
 class CheckpointMarker(TrainerCallback):
@@ -163,11 +197,32 @@ class Validation(TrainerCallback):
         self.log.on_log(args, state, control, logs={f"validation_{name}": value for name, value in found.items()})
 
 
-def drawn_by_all(ledger: Ledger) -> np.ndarray:
-    """drawn_EN summed over the processes. Every process must call it."""
-    if processes.state().num_processes == 1:
-        return ledger.drawn_EN.copy()
-    return np.sum(gather_object([ledger.drawn_EN]), axis=0)
+def log_beside(trainer: Any, control: Any, values: dict[str, float]) -> None:
+    """Send values to the log and the dashboards from within a callback. Every process must call it.
+
+    Trainer.log takes back the flow's request to log; where that is for the loss of this step, it must stay.
+    """
+    pending = control.should_log
+    trainer.log(values)
+    control.should_log = pending
+
+
+def drawn_by_all(ledger: Ledger, epochs: int | slice = slice(None)) -> np.ndarray:
+    """drawn_EN, or what of it `epochs` picks, summed over the processes. Every process must call it."""
+    drawn = ledger.drawn_EN[epochs]
+    return drawn.copy() if processes.state().num_processes == 1 else np.sum(gather_object([drawn]), axis=0)
+
+
+def _by_class(classes: list[str], entry: dict[str, Any]) -> dict[str, float]:
+    """An epoch of the ledger as single values with names."""
+    total = sum(entry["drawn"])
+    found = {"ledger/most_repeated": entry["most_repeated"]["times"]}
+    for c, name in enumerate(classes):
+        found[f"ledger/asked/{name}"] = entry["asked"][c]
+        found[f"ledger/drawn/{name}"] = entry["drawn"][c] / total
+        found[f"ledger/distinct/{name}"] = entry["distinct_clips"][c]
+        found[f"ledger/repeats/{name}"] = entry["repeats"][c]
+    return found
 
 
 def _step_of(line: str) -> float:

@@ -1,16 +1,17 @@
-"""Which rows go where: splits that share no unit, and the thinning of a training split to a long tail. Pure.
+"""Which rows go where: splits and folds that share no unit, and the thinning of a split. Pure.
 
 Every order is a hash of (seed, name), never of a row's place: the same clips in another order, or in a longer table,
 are treated alike, on any machine and any version of numpy.
 
-C: classes. U: units (subjects, say). S: splits.
+C: classes. U: units (subjects, say). S: splits or folds. K: classes as columns, then the total.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -20,31 +21,58 @@ def split_by_unit(
 ) -> list[str]:
     """The split of each row, so that no unit is in two and every class is shared out as nearly as the units allow.
 
-    shares: split name -> share of the rows, summing to 1; a split of share 0 gets none.
+    shares: split name -> share of the rows, summing to 1; a split of share 0 gets none, and `train` must have one.
     Units are dealt largest first, in seeded order among equals, each to the split that it brings closest (chi-square
     over the classes and the total) to its due. Greedy: units of one row each are dealt within one row of exact.
+    Every class (None is none) has a row in `train`: the only unit that is left for it goes there.
     """
-    assert len(labels) == len(units), "one unit a row"
     assert math.isclose(sum(shares.values()), 1, abs_tol=1e-9), "shares sum to 1"
     names = [name for name, share in shares.items() if share > 0]
+    learnt_SS = np.array([[name == "train" for name in names]] * len(names))
+    dealt = _deal(labels, units, [shares[name] for name in names], learnt_SS, seed)
+    return [names[s] for s in dealt]
+
+
+def fold_by_unit(labels: Sequence[Hashable], units: Sequence[str], num_folds: int, *, seed: int = 0) -> list[int]:
+    """The fold of each row, from 1: dealt as `split_by_unit` does, in equal shares; no fold is empty.
+
+    The rows outside a fold are what is learnt where it is the test. Units that share a class are not all put into one
+    fold, as far as that can be seen when the last of them is dealt: else nothing of the class would be learnt there.
+    """
+    assert 2 <= num_folds <= len(set(units)), "a unit a fold"
+    learnt_SS = ~np.eye(num_folds, dtype=bool)
+    return [s + 1 for s in _deal(labels, units, [1 / num_folds] * num_folds, learnt_SS, seed)]
+
+
+def _deal(
+    labels: Sequence[Hashable], units: Sequence[str], shares_S: Sequence[float], learnt_SS: np.ndarray, seed: int
+) -> list[int]:
+    """The split of each row. learnt_SS[s]: the splits whose rows are learnt for the sake of split s."""
+    assert len(labels) == len(units), "one unit a row"
     if not labels:
         return []
     classes = {label: c for c, label in enumerate(sorted(set(labels), key=str))}
     unit_names = sorted(set(units), key=lambda unit: seeded_rank(seed, unit))
     place = {unit: u for u, unit in enumerate(unit_names)}
-    counts_UK = np.zeros((len(unit_names), len(classes) + 1))  # the last column is the total
+    counts_UK = np.zeros((len(unit_names), len(classes) + 1))
     for label, unit in zip(labels, units, strict=True):
         counts_UK[place[unit], classes[label]] += 1
         counts_UK[place[unit], -1] += 1
-    due_SK = np.array([[shares[name]] for name in names]) * counts_UK.sum(axis=0)
-    have_SK = np.zeros_like(due_SK)
-    split_of: dict[str, str] = {}
+    must_learn_K = np.array([label is not None for label in classes] + [True])
+    due_SK = np.array(shares_S)[:, None] * counts_UK.sum(axis=0)
+    have_SK, left_K = np.zeros_like(due_SK), counts_UK.sum(axis=0)
+    split_of: dict[str, int] = {}
     for u in np.argsort(-counts_UK[:, -1], kind="stable"):
         added_K = counts_UK[u]
+        left_K = left_K - added_K
+        learnt_SK = learnt_SS @ have_SK + np.diag(learnt_SS)[:, None] * added_K
+        last_K = (added_K > 0) & (left_K == 0) & must_learn_K
+        lost_S = ((learnt_SK == 0) & last_K).sum(axis=1)
         change_S = (added_K * (added_K + 2 * (have_SK - due_SK)) / due_SK).sum(axis=1)
-        best = int(np.argmin(np.round(change_S, 9)))  # rounded: an equal change must not be decided by the last bit
+        # Rounded: an equal change must not be decided by the last bit.
+        best = int(np.lexsort((np.round(change_S, 9), lost_S))[0])
         have_SK[best] += added_K
-        split_of[unit_names[u]] = names[best]
+        split_of[unit_names[u]] = best
     return [split_of[unit] for unit in units]
 
 
@@ -85,3 +113,8 @@ def thin(labels: Sequence[str | None], ids: Sequence[str], wanted: Mapping[str, 
 def seeded_rank(seed: int, name: str) -> bytes:
     """A sort key that shuffles names by the seed."""
     return hashlib.blake2b(f"{seed}\0{name}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def ids_hash(ids: Iterable[str]) -> str:
+    """Which rows were scored, whatever their order: 16 hex digits."""
+    return hashlib.sha256(json.dumps(sorted(ids)).encode()).hexdigest()[:16]

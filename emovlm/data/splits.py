@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from emovlm import UserError
 from emovlm.data import tables
 from emovlm.data.columns import to_dataset
+from emovlm.data.leaks import LeakWarning, leak_notes
 
 if TYPE_CHECKING:
     import datasets
@@ -17,8 +19,11 @@ if TYPE_CHECKING:
 
 
 def load(data: Data) -> dict[str, datasets.Dataset]:
-    """Split name -> rows. Raises UserError for whatever is wrong with them."""
-    return to_dataset(*tables.load_rows(data))
+    """Split name -> rows. Warns of leaks (LeakWarning). Raises UserError for whatever is wrong with the rows."""
+    by_split, classes = tables.load_rows(data)
+    for note in leak_notes(by_split):
+        warnings.warn(note, LeakWarning, stacklevel=2)
+    return to_dataset(by_split, classes)
 
 
 def pick(splits: dict[str, datasets.Dataset], name: str) -> datasets.Dataset:

@@ -10,32 +10,33 @@ from typing import TYPE_CHECKING, Any
 
 from emovlm import UserError, lookup
 from emovlm.data import folds, labels, schema
+from emovlm.data.dealing import Rows, deal
 from emovlm.data.schema import PLACE, SPLITS
 
 if TYPE_CHECKING:
-    from emovlm.recipe import Data, Imbalance, Splits
-
-Rows = list[dict[str, Any]]
+    from emovlm.recipe import Data, Imbalance, Subset
 
 
 def load_rows(data: Data) -> tuple[dict[str, Rows], list[str]]:
     """(rows by split, class order). Labels are names here. Raises UserError for whatever is wrong with the rows.
 
     `data.classes`: the order, and the only labels allowed; without it the source module's `CLASSES`, or the labels by
-    alphabet. `data.splits` is used where no row says its split; `data.imbalance` cuts the training split.
+    alphabet. `data.splits` is used where no row says its split; `data.imbalance` cuts the training split and
+    `data.test_subset` the test split.
     """
     found, default_classes = _call_source(data.source, data.args)
     rows = _checked_rows(found, data.source)
     given = data.classes if data.classes is not None else default_classes
     order = labels.check_classes(given) if given is not None else _order_of(rows, data.source)
     _check_labels(rows, order)
-    if not any("split" in row for row in rows):
-        _deal(rows, data.splits)
+    deal(rows, data.splits)
     _check_splits(rows, data.splits.unit)
     by_split = {name: [row for row in rows if row["split"] == name] for name in SPLITS}
     by_split = {name: part for name, part in by_split.items() if part}
     if data.imbalance is not None:
         by_split["train"] = _cut(by_split.get("train", []), order, data.imbalance)
+    if data.test_subset is not None:
+        by_split["test"] = _balanced(by_split.get("test", []), order, data.test_subset)
     drop = (PLACE, "split")
     plain = {name: [{k: v for k, v in row.items() if k not in drop} for row in part] for name, part in by_split.items()}
     return plain, order
@@ -85,30 +86,6 @@ def _check_labels(rows: Rows, classes: list[str]) -> None:
             row["soft_label"] = schema.check_soft_label(row["soft_label"], classes, row[PLACE])
 
 
-def _deal(rows: Rows, splits: Splits) -> None:
-    """Give every row a split: seeded, no unit in two, stratified as nearly as the units allow."""
-    if splits.validation + splits.test >= 1:
-        raise UserError(f"data.splits: validation {splits.validation} and test {splits.test} leave nothing to train on")
-    for row in rows:
-        if not row.get(splits.unit):
-            have = sum(1 for other in rows if other.get(splits.unit))
-            raise UserError(
-                f"{row[PLACE]}: no {splits.unit}, and data.splits.unit keeps each {splits.unit} in one split "
-                f"({have} of {len(rows)} rows have it); add it, or set data.splits.unit: id if rows are independent"
-            )
-    shares = {"train": 1 - splits.validation - splits.test, "validation": splits.validation, "test": splits.test}
-    units = [str(row[splits.unit]) for row in rows]
-    dealt = folds.split_by_unit([row.get("label") for row in rows], units, shares, seed=splits.seed)
-    for name, share in shares.items():
-        if share > 0 and name not in dealt:
-            raise UserError(
-                f"data.splits.{name}: {share:g} of {len(rows)} rows is less than one {splits.unit} "
-                f"({len(set(units))} of them); raise the share or set it to 0"
-            )
-    for row, name in zip(rows, dealt, strict=True):
-        row["split"] = name
-
-
 def _check_splits(rows: Rows, unit: str) -> None:
     """Every row has a split, and no subject (nor unit that the recipe names) is in two."""
     columns = ["subject", *([unit] if unit not in ("subject", "id") else [])]
@@ -152,3 +129,20 @@ def _cut(rows: Rows, classes: list[str], imbalance: Imbalance) -> Rows:
             )
     kept = folds.thin([row.get("label") for row in rows], [row["id"] for row in rows], wanted, seed=imbalance.seed)
     return [rows[index] for index in kept]
+
+
+def _balanced(rows: Rows, classes: list[str], subset: Subset) -> Rows:
+    """The same number of labelled rows of every class, the first ones by a hash of (seed, id), in the order of rows."""
+    labelled = [row for row in rows if "label" in row]
+    counts = Counter(row["label"] for row in labelled)
+    few = [f"{name} {counts[name]}" for name in classes if counts[name] < subset.per_class]
+    if few:
+        most = min(counts[name] for name in classes)
+        remedy = f"give at most {most}" if most else "leave the subset out, or a class without rows out of data.classes"
+        raise UserError(
+            f"data.test_subset.per_class: {subset.per_class}, but the test split has fewer clips of some classes "
+            f"({', '.join(few)}); {remedy}"
+        )
+    wanted = dict.fromkeys(classes, subset.per_class)
+    kept = folds.thin([row["label"] for row in labelled], [row["id"] for row in labelled], wanted, seed=subset.seed)
+    return [labelled[index] for index in kept]

@@ -68,6 +68,70 @@ def test_the_deal_is_the_same_everywhere():
     assert deal(rows, {"train": 0.75, "validation": 0.125, "test": 0.125}) == expected
 
 
+@given(ROWS, st.sampled_from([0.3, 0.5, 0.85, 0.97]), st.integers(0, 3))
+def test_every_class_with_a_row_is_learnt(rows, train, seed):
+    shares = {"train": train, "validation": (1 - train) / 2, "test": (1 - train) / 2}
+    dealt = deal(rows, shares, seed)
+    assert {label for label, _ in rows} == {
+        label for (label, _), split in zip(rows, dealt, strict=True) if split == "train"
+    }
+
+
+def test_a_class_of_one_or_two_units_is_learnt_first():
+    # Without that, the one large unit of the rare class goes to the test split, which is due half of the rows.
+    rows = [("rare", "s0")] * 9 + [("common", f"s{index}") for index in range(1, 10)]
+    shares = {"train": 0.4, "validation": 0.1, "test": 0.5}
+    assert deal(rows, shares)[:9] == ["train"] * 9
+    two = [("rare", "s0")] * 4 + [("rare", "s1")] * 4 + [("common", f"s{index}") for index in range(2, 10)]
+    assert "train" in deal(two, {"train": 0.2, "validation": 0.4, "test": 0.4})[:8]
+
+
+def test_unlabelled_rows_are_no_class_that_must_be_learnt():
+    rows = [("a", "0"), ("a", "1"), ("a", "2"), (None, "3")]
+    assert deal(rows, {"train": 0.1, "test": 0.9})[3] == "test"
+
+
+@given(ROWS, st.integers(2, 6), st.integers(0, 3))
+def test_each_row_is_tested_once_no_unit_is_in_two_folds_and_none_is_empty(rows, number, seed):
+    labels, units = [label for label, _ in rows], [unit for _, unit in rows]
+    number = min(number, len(set(units)))
+    if number < 2:
+        return
+    dealt = folds.fold_by_unit(labels, units, number, seed=seed)
+    assert set(dealt) == set(range(1, number + 1))
+    assert len(set(zip(units, dealt, strict=True))) == len(set(units))
+    assert folds.fold_by_unit(labels[::-1], units[::-1], number, seed=seed) == dealt[::-1]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(1, 30)), min_size=2, max_size=12), st.integers(0, 3))
+def test_a_class_of_two_units_is_learnt_in_every_fold(units, seed):
+    """Units of one class each, of any size: there is always a way to keep a class out of one single fold."""
+    labels = [label for label, size in units for _ in range(size)]
+    names = [str(unit) for unit, (_, size) in enumerate(units) for _ in range(size)]
+    dealt = folds.fold_by_unit(labels, names, 2, seed=seed)
+    for label in set(labels):
+        if sum(1 for held, _ in units if held == label) > 1:
+            assert len({fold for held, fold in zip(labels, dealt, strict=True) if held == label}) == 2
+
+
+def test_folds_are_equal_and_stratified():
+    rows = [(label, str(subject)) for subject in range(20) for label in ("neutral", "neutral", "happy")]
+    dealt = folds.fold_by_unit([label for label, _ in rows], [unit for _, unit in rows], 5)
+    assert Counter(zip((label for label, _ in rows), dealt, strict=True)) == {
+        (label, fold): number for label, number in (("neutral", 8), ("happy", 4)) for fold in range(1, 6)
+    }
+
+
+def test_the_folds_are_the_same_everywhere():
+    assert folds.fold_by_unit(["a"] * 6, [f"s{index}" for index in range(6)], 3) == [1, 2, 1, 3, 3, 2]
+
+
+def test_the_hash_of_ids_is_blind_to_their_order_alone():
+    # sha256 of '["a", "b"]', by sha256sum.
+    assert folds.ids_hash(["b", "a"]) == folds.ids_hash(iter(["a", "b"])) == "3554d2b8a1e34099"
+    assert folds.ids_hash(["a, b"]) != folds.ids_hash(["a", "b"]) != folds.ids_hash(["a", "b", "c"])
+
+
 @pytest.mark.parametrize(
     ("available", "ratio", "expected"),
     [

@@ -13,7 +13,7 @@ import pytest
 from emovlm import UserError
 from emovlm.data import tables
 from emovlm.data.splits import load as load_splits
-from emovlm.recipe import Data, Imbalance, Splits
+from emovlm.recipe import Data, Imbalance, Splits, Subset
 
 FACES = ("happy", "sad", "fear")
 
@@ -219,6 +219,54 @@ def test_rows_come_without_importing_datasets_or_torch(tmp_path):
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout.strip() == "[]"
+
+
+def subset(per_class, seed=0):
+    return {"test_subset": Subset(per_class=per_class, seed=seed)}
+
+
+def test_the_test_subset_is_balanced_and_the_same_in_any_order_of_rows(own):
+    rows = [row | {"split": "test" if row["subject"] < "010" else "train"} for row in rows_of()]
+    drawn, _ = load(own, rows, args=subset(4))
+    assert Counter(row["label"] for row in drawn["test"]) == dict.fromkeys(FACES, 4)
+    assert len(drawn["train"]) == 30
+    ids = [row["id"] for row in drawn["test"]]
+    turned, _ = load(own, rows[::-1], args=subset(4))
+    assert [row["id"] for row in turned["test"]] == ids[::-1]
+    fewer, _ = load(own, rows, args=subset(3))
+    assert {row["id"] for row in fewer["test"]} < set(ids)
+    other, _ = load(own, rows, args=subset(4, seed=1))
+    assert {row["id"] for row in other["test"]} != set(ids)
+    assert sorted(ids)[:3] == ["0-sad", "1-sad", "2-happy"], "drawn once for all time"
+
+
+def test_a_test_subset_leaves_unlabelled_rows_out(own):
+    rows = [row | {"split": "test" if row["subject"] < "010" else "train"} for row in rows_of()]
+    rows[0]["label"] = None
+    assert "0-happy" not in {row["id"] for row in load(own, rows, args=subset(9))[0]["test"]}
+
+
+@pytest.mark.parametrize(
+    ("per_class", "classes", "message"),
+    [
+        (
+            4,
+            None,
+            "data.test_subset.per_class: 4, but the test split has fewer clips of some classes (happy 2, sad 3);"
+            " give at most 2",
+        ),
+        (1, [*FACES, "contempt"], "(contempt 0); leave the subset out, or a class without rows out of data.classes"),
+    ],
+)
+def test_a_test_subset_that_cannot_be(own, per_class, classes, message):
+    rows = [row | {"split": "test" if row["subject"] < "004" else "train"} for row in rows_of()]
+    rows = [row for row in rows if row["id"] not in ("0-happy", "1-happy", "1-sad")]
+    assert message in refused(own, rows, classes=classes, args=subset(per_class))
+
+
+def test_a_fold_as_the_test_split(own):
+    by_split, _ = load(own, rows_of(), how=splits(folds=4, fold=2))
+    assert {name: len(part) for name, part in by_split.items()} == {"train": 39, "validation": 6, "test": 15}
 
 
 SHARED = Path(os.environ.get("EMOVLM_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from emovlm import UserError, __version__
-from emovlm.recipe import Recipe, resolved
+from emovlm.recipe import Evaluate, Recipe, resolved
 
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "datasets", "av", "numpy", "scikit-learn")
 
@@ -54,6 +54,15 @@ class RunFolder:
         return self.folder / "model"
 
     @property
+    def selected(self) -> Path:
+        """The best model so far, while the training goes on (`select:`)."""
+        return self.folder / "selected"
+
+    @property
+    def selection(self) -> Path:
+        return self.folder / "selection.json"
+
+    @property
     def report(self) -> Path:
         return self.folder / "report.json"
 
@@ -61,8 +70,9 @@ class RunFolder:
     def page(self) -> Path:
         return self.folder / "report.html"
 
-    def predictions(self, split: str, scorer: str) -> Path:
-        return self.folder / "eval" / f"{split}-{scorer}" / "predictions.jsonl"
+    def predictions(self, key: str) -> Path:
+        """key: see `evaluation_key`."""
+        return self.folder / "eval" / key / "predictions.jsonl"
 
     def checkpoints(self) -> list[Path]:
         """Folders of checkpoints by step, whole or not: train/checkpoints.py tells which are complete."""
@@ -76,6 +86,16 @@ class RunFolder:
 def folder_of(recipe: Recipe, path: Path) -> RunFolder:
     """`output:` of the recipe, or runs/<name of the recipe file>."""
     return RunFolder(recipe.output or Path("runs") / path.stem)
+
+
+def evaluation_key(asked: Evaluate, split: str) -> str:
+    """`test-likelihood`, and behind it whatever is not the default: `test-likelihood-trie-blank_prior`."""
+    parts = [split, asked.scorer]
+    parts += [asked.score] if asked.score != "sum" else []
+    parts += ["synonyms"] if asked.synonyms else []
+    parts += [f"{asked.prior}_prior"] if asked.prior != "none" else []
+    parts += [f"tau_{asked.tau}"] if asked.tau != 1.0 else []
+    return "-".join(parts)
 
 
 def recipe_hash(recipe: Recipe) -> str:
@@ -126,12 +146,17 @@ def update_report(
     *,
     train: dict[str, Any] | None = None,
     evaluation: tuple[str, dict[str, Any]] | None = None,
+    selected_on: str | None = None,
 ) -> None:
-    """Put the training's or one evaluation's part (`test-likelihood`, ...) into report.json; the rest stays."""
+    """Put the training's or one evaluation's part (`test-likelihood`, ...) into report.json; the rest stays.
+
+    selected_on: the split on which the checkpoint was chosen.
+    """
     empty = {"name": run.folder.name, "recipe_hash": recipe_hash(recipe), "train": None, "evaluations": {}}
     content = json.loads(run.report.read_text(encoding="utf-8")) if run.report.exists() else empty
     if train is not None:
         content["train"] = train
+        content["selected_on"] = selected_on
     if evaluation is not None:
         content["evaluations"][evaluation[0]] = evaluation[1]
     write_json(run.report, content)

@@ -1,4 +1,4 @@
-"""Arms x seeds -> runs -> one report. What is done is not run again: a run is known by the hash of its recipe."""
+"""Arms x folds x seeds -> runs -> one report. What is done is not run again: a run is known by the hash of its recipe."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ from typing import Any
 import yaml
 from pydantic import Field, model_validator
 
-from emovlm import UserError, recipe, yaml_file
+from emovlm import UserError, lookup, recipe, yaml_file
 from emovlm import run as runs
 from emovlm.faults import validate
 from emovlm.recipe import Recipe, Section
 
 ZERO_SHOT = "zero_shot"
+ZERO_SHOT_OVERRIDES = ["train=none"]
 
 
 class Study(Section):
     """One comparison. `recipe` lies beside the study file; every arm is a list of overrides `a.b=value`.
 
     `grid` makes arms out of all combinations of its values; with `arms` too, every arm is crossed with them.
-    `contrast: [arm, control]` is named before anything runs.
+    `contrast: [arm, control]` is named before anything runs. With `folds` (their numbers, from 1) every arm and seed is
+    run for each of them: the folds of `data.splits.folds`, or else those of a source that takes `data.fold`.
     """
 
     recipe: Path
     arms: dict[str, list[str]] = {}
     grid: dict[str, list[Any]] = {}
     seeds: list[int] = Field(default=[0], min_length=1)
+    folds: list[int] | None = Field(default=None, min_length=1)
     control: str
     contrast: list[str] = Field(min_length=2, max_length=2)
     zero_shot: bool = True
@@ -44,8 +47,9 @@ class Study(Section):
         for place, name in [("control", self.control), *[("contrast", name) for name in self.contrast]]:
             if name not in names and not (self.zero_shot and name == ZERO_SHOT):
                 raise ValueError(f"{place}: there is no arm '{name}'; arms: {', '.join(names)}")
-        if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"seeds: {self.seeds}: a seed is given twice")
+        for place, numbers in (("seed", self.seeds), ("fold", self.folds or [])):
+            if len(set(numbers)) != len(numbers):
+                raise ValueError(f"{place}s: {numbers}: a {place} is given twice")
         return self
 
     def all_arms(self) -> dict[str, list[str]]:
@@ -71,16 +75,23 @@ class Planned:
     """One run of a study."""
 
     arm: str
+    fold: int | None
     seed: int
     recipe: Recipe
     run: runs.RunFolder
+
+    @property
+    def name(self) -> str:
+        """What the run is, in words."""
+        fold = "" if self.fold is None else f"fold {self.fold}, "
+        return f"{self.arm}, {fold}seed {self.seed}"
 
     def done(self) -> bool:
         """Scored under the same recipe, so that nothing is left to do."""
         if runs.stored_hash(self.run) != runs.recipe_hash(self.recipe) or not self.run.report.is_file():
             return False
-        wanted = self.recipe.evaluate
-        return f"{wanted.split}-{wanted.scorer}" in json.loads(self.run.report.read_text("utf-8"))["evaluations"]
+        wanted = runs.evaluation_key(self.recipe.evaluate, self.recipe.evaluate.split)
+        return wanted in json.loads(self.run.report.read_text("utf-8"))["evaluations"]
 
 
 def load(path: Path, overrides: list[str] | None = None) -> Study:
@@ -94,28 +105,42 @@ def folder_of(study: Study, path: Path) -> Path:
 
 def plan(study: Study, path: Path) -> list[Planned]:
     """All runs in order, zero-shot first. Every recipe is checked here, before the first one starts."""
-    base, folder = path.parent / study.recipe, folder_of(study, path)
+    arms = {ZERO_SHOT: ZERO_SHOT_OVERRIDES} if study.zero_shot else {}
     planned = []
-    if study.zero_shot:
-        # Nothing is trained, so what only concerns training must not make another run of it.
-        zero = recipe.load(base, ["train=none", f"seed={study.seeds[0]}"])
-        planned.append(_planned(ZERO_SHOT, study.seeds[0], zero, folder))
-    for arm, overrides in study.all_arms().items():
-        for seed in study.seeds:
-            try:
-                found = recipe.load(base, [*overrides, f"seed={seed}"])
-            except UserError as error:
-                raise UserError(f"{path}: arm '{arm}': {error}") from None
-            planned.append(_planned(arm, seed, found, folder))
+    for arm, overrides in (arms | study.all_arms()).items():
+        for fold in study.folds or [None]:
+            # Nothing is trained, so what only concerns training (a seed) must not make another run of it.
+            for seed in study.seeds[:1] if arm == ZERO_SHOT else study.seeds:
+                planned.append(_planned(study, path, arm, overrides, fold, seed))
     steps = {entry.recipe.trainer.get("max_steps", -1) for entry in planned}
     if len(steps) > 1 or steps == {-1}:
         raise UserError(f"{path}: arms are compared at equal optimiser steps: set trainer.max_steps in the recipe")
     return planned
 
 
-def _planned(arm: str, seed: int, found: Recipe, folder: Path) -> Planned:
-    run = runs.RunFolder(folder / arm / f"seed{seed}")
-    return Planned(arm, seed, found.model_copy(update={"output": run.folder}), run)
+def _planned(study: Study, path: Path, arm: str, overrides: list[str], fold: int | None, seed: int) -> Planned:
+    base, folder = path.parent / study.recipe, folder_of(study, path) / arm
+    try:
+        of_fold = [] if fold is None else [f"{_fold_key(base, overrides)}={fold}"]
+        found = recipe.load(base, [*overrides, *of_fold, f"seed={seed}"])
+    except UserError as error:
+        raise UserError(f"{path}: arm '{arm}': {error}") from None
+    run = runs.RunFolder((folder if fold is None else folder / f"fold{fold}") / f"seed{seed}")
+    return Planned(arm, fold, seed, found.model_copy(update={"output": run.folder}), run)
+
+
+def _fold_key(base: Path, overrides: list[str]) -> str:
+    """Where the recipe says which fold is the test: of those that emovlm deals, or of those that the source ships."""
+    data = yaml_file.read(base, overrides).values.get("data")
+    data = data if isinstance(data, dict) else {}
+    if "folds" in (data.get("splits") or {}):
+        return "data.splits.fold"
+    source = str(data.get("source"))
+    if "fold" not in lookup.parameters(lookup.SOURCE, source):
+        raise UserError(
+            f"folds: {base} gives no data.splits.folds, and the source '{source}' ships no folds; set data.splits.folds"
+        )
+    return "data.fold"
 
 
 def conduct(
@@ -142,12 +167,13 @@ def write(study: Study, path: Path, planned: list[Planned], folder: Path) -> Non
     runs.write_text(folder / "study.yaml", yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
     arms: dict[str, dict[str, Any]] = {}
     for entry in planned:
-        overrides = study.all_arms().get(entry.arm, ["train=none"])
+        overrides = study.all_arms().get(entry.arm, ZERO_SHOT_OVERRIDES)
         arm = arms.setdefault(
             entry.arm,
             {"name": entry.arm, "zero_shot": entry.arm == ZERO_SHOT, "overrides": overrides, "runs": []},
         )
-        arm["runs"].append({"seed": entry.seed, "folder": str(entry.run.folder.relative_to(folder))})
+        fold = {} if entry.fold is None else {"fold": entry.fold}
+        arm["runs"].append({"seed": entry.seed, **fold, "folder": str(entry.run.folder.relative_to(folder))})
     content = {
         "name": path.stem,
         "command": f"emovlm study {path}",

@@ -86,9 +86,9 @@ def test_the_same_again_is_refused_and_loses_nothing(finished):
 
 def test_evaluate_a_run_again_gives_the_same_numbers(finished):
     folder, run, _ = finished
-    before = read(run.predictions("test", "likelihood"))
+    before = read(run.predictions("test-likelihood"))
     emovlm("evaluate", run.folder, cwd=folder)
-    assert read(run.predictions("test", "likelihood")).rows == before.rows
+    assert read(run.predictions("test-likelihood")).rows == before.rows
     emovlm("evaluate", run.folder, "--split", "validation", cwd=folder)
     assert set(json.loads(run.report.read_text())["evaluations"]) == {"test-likelihood", "validation-likelihood"}
 
@@ -107,7 +107,7 @@ def test_zero_shot_is_the_model_as_it_is(finished):
     emovlm("evaluate", "mine.yaml", "train=none", "output=zero", cwd=folder)
     zero = RunFolder(folder / "zero")
     assert not zero.adapter.exists()
-    assert read(zero.predictions("test", "likelihood")).rows != read(run.predictions("test", "likelihood")).rows
+    assert read(zero.predictions("test-likelihood")).rows != read(run.predictions("test-likelihood")).rows
 
 
 def test_the_page_of_one_run(finished):
@@ -119,7 +119,7 @@ def test_the_page_of_one_run(finished):
 def test_plain_peft_scores_the_same(finished, tmp_path):
     """A script that does not import emovlm: base, adapter and processor, the chat written by hand."""
     _, run, _ = finished
-    row = read(run.predictions("test", "likelihood")).rows[0]
+    row = read(run.predictions("test-likelihood")).rows[0]
     script = tmp_path / "plain.py"
     script.write_text(f"""
 import sys, av, numpy as np, torch

@@ -164,9 +164,9 @@ def test_two_processes_are_one(small, reference, tmp_path, resume):
 
     from emovlm.evaluate.predictions import read
 
-    two = read(run.predictions("validation", "likelihood"))
+    two = read(run.predictions("validation-likelihood"))
     call("evaluate", str(run.folder))
-    one = read(run.predictions("validation", "likelihood"))
+    one = read(run.predictions("validation-likelihood"))
     assert [row["id"] for row in one.rows] == [row["id"] for row in two.rows]
     for left, right in zip(one.rows, two.rows, strict=True):
         assert left["scores"] == pytest.approx(right["scores"], abs=1e-4)

@@ -27,7 +27,7 @@ def test_the_tiny_model_trains_on_photographs(tmp_path):
     run = RunFolder(tmp_path / "run")
     available = json.loads(run.ledger.read_text())["available"]
     assert available[0] / available[1] == pytest.approx(9, abs=0.9), "nine to one in training"
-    found = read(run.predictions("test", "likelihood"))
+    found = read(run.predictions("test-likelihood"))
     targets_N = found.targets_N()
     assert (targets_N == 0).sum() == (targets_N == 1).sum() >= 25, "balanced test"
     evaluation = json.loads(run.report.read_text())["evaluations"]["test-likelihood"]

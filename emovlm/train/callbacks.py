@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from accelerate.utils import gather_object
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
@@ -79,7 +78,8 @@ class RunLog(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         known = ("loss", "learning_rate", "grad_norm")
         shown = {key: value for key, value in (logs or {}).items() if key in known or key.startswith("validation_")}
-        values = {key: float(value) for key, value in shown.items()}
+        # JSON has no nan: a score that is not defined is not written.
+        values = {key: float(value) for key, value in shown.items() if math.isfinite(value)}
         if state.is_world_process_zero and values:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"step": state.global_step, "epoch": state.epoch, **values}) + "\n")
@@ -178,23 +178,6 @@ class CheckpointMarker(TrainerCallback):
         run = runs.RunFolder(Path(args.output_dir))
         checkpoints.write(run.folder / f"checkpoint-{state.global_step}", drawn_EN, self.stream, progress)
         checkpoints.rotate(run, self.keep, state.best_model_checkpoint)
-
-
-class Validation(TrainerCallback):
-    """Scores the validation split every `every` steps with the evaluator that it is handed."""
-
-    def __init__(self, validate: Callable[[Any], dict[str, float]], every: int, log: RunLog):
-        self.validate, self.every, self.log = validate, every, log
-
-    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
-        if state.global_step % self.every and state.global_step != state.max_steps:
-            return
-        training = model.training
-        model.eval()
-        with torch.no_grad():
-            found = self.validate(model)
-        model.train(training)
-        self.log.on_log(args, state, control, logs={f"validation_{name}": value for name, value in found.items()})
 
 
 def log_beside(trainer: Any, control: Any, values: dict[str, float]) -> None:

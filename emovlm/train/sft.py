@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,21 +26,23 @@ from emovlm.scoring.likelihood import label_scores, label_scores_apart
 from emovlm.train import checkpoints
 from emovlm.train.callbacks import (
     CheckpointMarker,
+    Dashboards,
     EpochClock,
     FirstStepCheck,
     RunLog,
     ShortLines,
     ShortProgress,
-    Validation,
     drawn_by_all,
 )
 from emovlm.train.preflight import accumulation_steps, check_answers
+from emovlm.train.selection import Selection
 from emovlm.train.supervision import ClassMeter, Supervision, greedy_hits, soft_labels, supervision, warn_of_both
+from emovlm.train.validation import Scored, Validation
 
 if TYPE_CHECKING:
     from emovlm.recipe import Recipe
 
-Validate = Callable[[Any, Any], dict[str, float]]
+Validate = Callable[..., Scored]
 
 
 class LongTailTrainer(Trainer):
@@ -99,7 +103,7 @@ def train(
 ) -> None:
     """Train; write log, ledger, the training's part of report.json, and last of all the adapter (or model).
 
-    validate: `(model, processor) -> {metric: value}`, called every `evaluate.during_training` steps.
+    validate: `(model, processor=) -> ({metric: value}, predicted_C)`, called every `evaluate.during_training` steps.
     """
     state = processes.state()
     accumulation = accumulation_steps(recipe, state.num_processes)
@@ -125,10 +129,6 @@ def train(
     log = RunLog(run)
     marker = CheckpointMarker(ledger, fingerprint, start, recipe.trainer.get("save_total_limit"))
     callbacks = [EpochClock(stream.sampler, collator), FirstStepCheck(), log, marker]
-    if validate and recipe.evaluate.during_training:
-        callbacks.append(
-            Validation(lambda scored: validate(scored, vlm.processor), recipe.evaluate.during_training, log)
-        )
     trainer = LongTailTrainer(
         model=model,
         args=arguments,
@@ -147,13 +147,20 @@ def train(
     if state.is_main_process:
         Console(stderr=True).print(lora.table(model), warn_of_both(recipe, stream, classes) or "")
     marker.trainer = trainer
-    go_on(trainer, start, checkpoints.total_steps(recipe.trainer, len(stream.sampler) // recipe.global_batch))
-    save(trainer, vlm, run, recipe, marker)
+    trainer.add_callback(Dashboards(trainer, recipe))
+    selection = None
+    if recipe.select:
+        selection = Selection(run, recipe.select, start, functools.partial(write_model, recipe, vlm.processor))
+    if validate and recipe.evaluate.during_training:
+        score = functools.partial(validate, processor=vlm.processor)
+        trainer.add_callback(Validation(trainer, score, recipe.evaluate.during_training, selection))
+    go_on(trainer, start, stream.num_steps, selection)
+    save(trainer, vlm, run, recipe, marker, selection)
 
 
-def go_on(trainer: LongTailTrainer, start: checkpoints.Start, last_step: int) -> None:
+def go_on(trainer: LongTailTrainer, start: checkpoints.Start, last_step: int, selection: Selection | None) -> None:
     """Train up to the last step. Where the run was killed behind it, Trainer would still take one step more."""
-    if start.folder and start.step >= last_step:
+    if start.folder and (start.step >= last_step or (selection and selection.exhausted(start.step))):
         trainer._load_from_checkpoint(str(start.folder))
         trainer.state = TrainerState.load_from_json(str(start.folder / "trainer_state.json"))
     else:
@@ -208,8 +215,18 @@ def last_checkpoint(
     return start
 
 
+def write_model(recipe: Recipe, processor: Any, model: Any, folder: Path) -> None:
+    """The whole model or its adapter, whichever the recipe trains: whole or not at all."""
+    (models if recipe.train == "full" else lora).save(model, processor, folder)
+
+
 def save(
-    trainer: LongTailTrainer, vlm: models.Vlm, run: runs.RunFolder, recipe: Recipe, marker: CheckpointMarker
+    trainer: LongTailTrainer,
+    vlm: models.Vlm,
+    run: runs.RunFolder,
+    recipe: Recipe,
+    marker: CheckpointMarker,
+    selection: Selection | None,
 ) -> None:
     """Write ledger and report, and last of all, since it says that the training is done, what was learnt."""
     drawn_EN = drawn_by_all(trainer.ledger)
@@ -225,10 +242,13 @@ def save(
             "trainable_parameters": sum(one.numel() for one in model.parameters() if one.requires_grad),
             "loss_prior": recipe.loss.prior if recipe.loss.over_classes else None,
             "different_data": marker.start.progress.different_data,
+            "selected": selection.found() if selection else None,
         }
-        runs.update_report(run, recipe, train=found)
-        if recipe.train == "full":
-            models.save(model, vlm.processor, run.model)
+        chosen = bool(selection and selection.best is not None)
+        runs.update_report(run, recipe, train=found, selected_on=recipe.select_on if chosen else None)
+        folder = run.model if recipe.train == "full" else run.adapter
+        if selection and chosen:
+            selection.move_best(folder)
         else:
-            lora.save(model, vlm.processor, run.adapter)
+            write_model(recipe, vlm.processor, model, folder)
     processes.state().wait_for_everyone()

@@ -1,4 +1,4 @@
-"""Arms x folds x seeds -> runs -> one report. What is done is not run again: a run is known by the hash of its recipe."""
+"""Arms x folds x seeds -> runs -> one report. What is done is not run again: a recipe's hash tells a run."""
 
 from __future__ import annotations
 

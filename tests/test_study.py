@@ -4,6 +4,7 @@ import pytest
 
 from emovlm import UserError, study
 from emovlm import run as runs
+from emovlm.data import tables
 
 RECIPE = """\
 data: {source: demo}
@@ -34,16 +35,20 @@ def write(tmp_path):
     return write
 
 
+def named(entry):
+    return (entry.arm, entry.seed) if entry.fold is None else (entry.arm, entry.fold, entry.seed)
+
+
 def conduct(path):
     """A study whose runs only write what a finished run leaves behind. -> what was done, in order."""
     did = []
 
     def train(entry):
-        did.append(("train", entry.arm, entry.seed))
+        did.append(("train", *named(entry)))
         entry.run.adapter.mkdir(parents=True)
 
     def evaluate(entry):
-        did.append(("evaluate", entry.arm, entry.seed))
+        did.append(("evaluate", *named(entry)))
         runs.begin(entry.recipe, entry.run)
         runs.update_report(entry.run, entry.recipe, evaluation=("test-likelihood", {}))
 
@@ -70,6 +75,87 @@ def test_only_the_changed_arm_is_run_again(write):
     did, counts = conduct(path)
     assert did == [(verb, "balanced", seed) for seed in (0, 1) for verb in ("train", "evaluate")]
     assert counts == (2, 5)
+
+
+FOLDS = STUDY.replace("seeds: [0, 1]", "seeds: [0, 1]\nfolds: [1, 2, 3]")
+DEALT = """\
+data: {source: jsonl, root: ROOT, splits: {folds: 3, fold: 1, unit: id}}
+model: {name: demo}
+trainer: {max_steps: 3, per_device_train_batch_size: 4}
+global_batch: 4
+"""
+
+
+@pytest.fixture
+def dealt(tmp_path):
+    """A recipe over 12 rows of a jsonl file, by folds that emovlm deals."""
+    (tmp_path / "a.mp4").touch()
+    rows = [{"id": str(index), "media": "a.mp4", "label": ("happy", "sad")[index % 2]} for index in range(12)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return DEALT.replace("ROOT", str(tmp_path / "rows.jsonl"))
+
+
+def test_every_arm_and_seed_is_run_for_every_fold_and_zero_shot_once_a_fold(write, dealt, tmp_path):
+    path = write(FOLDS)
+    (tmp_path / "r.yaml").write_text(dealt)
+    did, counts = conduct(path)
+    assert [entry[1:] for entry in did if entry[0] == "evaluate"] == [
+        *(("zero_shot", fold, 0) for fold in (1, 2, 3)),
+        *((arm, fold, seed) for arm in ("natural", "root") for fold in (1, 2, 3) for seed in (0, 1)),
+    ]
+    assert counts == (15, 0)
+    assert conduct(path) == ([], (0, 15))
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["arms"][0]["runs"][2] == {"seed": 0, "fold": 3, "folder": "zero_shot/fold3/seed0"}
+    assert report["arms"][2]["runs"][3] == {"seed": 1, "fold": 2, "folder": "root/fold2/seed1"}
+
+
+def test_a_further_fold_runs_alone_and_its_rows_are_tested_once(write, dealt, tmp_path):
+    (tmp_path / "r.yaml").write_text(dealt)
+    conduct(write(FOLDS.replace("[1, 2, 3]", "[1, 3]")))
+    path = write(FOLDS)
+    did, counts = conduct(path)
+    assert {fold for _, _, fold, _ in did} == {2}
+    assert counts == (5, 10)
+    planned = [entry for entry in study.plan(study.load(path), path) if (entry.arm, entry.seed) == ("root", 1)]
+    tested = [row["id"] for entry in planned for row in tables.load_rows(entry.recipe.data)[0]["test"]]
+    assert sorted(tested, key=int) == [str(index) for index in range(12)]
+
+
+def test_folds_that_a_source_ships_are_its_own_argument(write, tmp_path, monkeypatch):
+    (tmp_path / "official.py").write_text("def rows(root: str, fold: int) -> list:\n    return []\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = write(FOLDS)
+    (tmp_path / "r.yaml").write_text(RECIPE.replace("{source: demo}", "{source: 'official:rows', root: x}"))
+    planned = study.plan(study.load(path), path)
+    assert [entry.recipe.data.args["fold"] for entry in planned[:4]] == [1, 2, 3, 1]
+    assert [entry.name for entry in planned[2:4]] == ["zero_shot, fold 3, seed 0", "natural, fold 1, seed 0"]
+    assert len({runs.recipe_hash(entry.recipe) for entry in planned}) == 15
+
+
+@pytest.mark.parametrize(
+    ("folds", "says"),
+    [
+        (
+            "[1, 2]",
+            "folds: {base} gives no data.splits.folds, and the source 'demo' ships no folds; set data.splits.fo",
+        ),
+        ("[1, 1]", "folds: [1, 1]: a fold is given twice"),
+        ("[]", "folds"),
+    ],
+)
+def test_folds_that_cannot_be(write, folds, says):
+    path = write(FOLDS.replace("[1, 2, 3]", folds))
+    with pytest.raises(UserError) as caught:
+        study.plan(study.load(path), path)
+    assert says.format(base=path.parent / "r.yaml") in str(caught.value)
+
+
+def test_a_fold_beyond_the_last_is_found_before_anything_runs(write, dealt, tmp_path):
+    path = write(FOLDS.replace("[1, 2, 3]", "[1, 4]"))
+    (tmp_path / "r.yaml").write_text(dealt)
+    with pytest.raises(UserError, match=r"s\.yaml: arm 'zero_shot': .*data\.splits: fold 4: must be from 1 to 3"):
+        study.plan(study.load(path), path)
 
 
 def test_grid_makes_arms_out_of_all_combinations():

@@ -46,22 +46,24 @@ def pool(parts: Sequence[Predictions]) -> Predictions:
 
 
 def over_folds(parts: Sequence[Predictions], score: Callable[[Predictions], float]) -> dict[str, float]:
-    """{POOLED: score, MEAN: score}, without the mean where folds are no small copies of the whole.
-
-    That is where a fold lacks a class (its UAR is then over others than the next fold's), and where it tests one
-    subject: of leave-one-subject-out only the pooled score is a score of the method (Forman and Scholz 2010).
-    """
-    whole = pool(parts)
-    found = {POOLED: score(whole)}
-    subjects = [{row.get("subject") for row in part.rows} for part in parts]
-    one_subject = any(len(names) == 1 and None not in names for names in subjects)
-    if not one_subject and all(_classes(part) == _classes(whole) for part in parts):
+    """{POOLED: score, MEAN: score}, without the mean where it would be no score of the method."""
+    found = {POOLED: score(pool(parts))}
+    if has_mean(parts):
         found[MEAN] = float(np.mean([score(part) for part in parts]))
     return found
 
 
-def _classes(part: Predictions) -> set[str]:
-    return {row["target"] for row in part.rows} - {None}
+def has_mean(parts: Sequence[Predictions]) -> bool:
+    """Whether folds are small copies of the whole, so that the mean of their scores says something.
+
+    Not where a fold lacks a class (its UAR is then over others than the next fold's), nor where it tests one subject:
+    of leave-one-subject-out only the pooled score is given (compare Forman and Scholz 2010 on F1 over folds).
+    """
+    subjects = [{row.get("subject") for row in part.rows} for part in parts]
+    if any(len(names) == 1 and None not in names for names in subjects):
+        return False
+    classes = [{row["target"] for row in part.rows} - {None} for part in parts]
+    return all(of_fold == classes[0] for of_fold in classes)
 
 
 def _check_alike(first: Predictions, part: Predictions, number: int) -> None:

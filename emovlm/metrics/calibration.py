@@ -93,7 +93,7 @@ def classwise_ece_C(probs_NC: Any, targets_N: Any, num_bins: int = NUM_BINS) -> 
 def fit_temperature(scores_NC: Any, targets_N: Any) -> float:
     """The temperature in [0.01, 100] with the lowest NLL; fit it on validation rows only. Guo et al. 2017, section 4.2.
 
-    The NLL is convex in 1 / T, so log T has one minimum. Where the best class is always right T falls until the NLL is 0.
+    The NLL is convex in 1 / T, so log T has one minimum. Where the best class is always right T ends near the low end.
     """
     low, high = np.log(TEMPERATURES)
     found = minimize_scalar(

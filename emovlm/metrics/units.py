@@ -1,8 +1,7 @@
 """What is drawn, or swapped between two runs, as a whole: a subject with all its clips, or a clip.
 
 A score depends on the clips only through counts, so counts are drawn instead of clips. Clips that agree in the target
-and in the answer of every run are one kind, and it only matters how many of a kind are drawn: with a few thousand kinds
-at most, 100,000 clips cost no more than a few thousand.
+and in the answer of every run are one kind, and it only matters how many of a kind are drawn.
 
 N: clips. R: runs. U: kinds of units. D: draws. C: classes. P = C + 1, see recognition.py. K = C * P: cells of a table.
 """
@@ -18,7 +17,7 @@ from scipy.sparse import csr_array
 
 from emovlm.metrics.recognition import UNREADABLE
 
-# Draws x kinds held at once: 32 MB of int64.
+# Draws x kinds, and draws x cells of a table, held at once: 32 MB of int64.
 CELLS_AT_ONCE = 2**22
 
 
@@ -36,8 +35,8 @@ class Units:
         return flat_DK.reshape(len(flat_DK), self.num_classes, self.num_classes + 1)
 
     def chunks(self, num_draws: int) -> Iterator[int]:
-        """`num_draws` in parts, so that draws x kinds fits into memory."""
-        most = max(1, CELLS_AT_ONCE // len(self.times_U))
+        """`num_draws` in parts that fit into memory."""
+        most = max(1, CELLS_AT_ONCE // max(len(self.times_U), self.num_classes * (self.num_classes + 1)))
         yield from (min(most, num_draws - done) for done in range(0, num_draws, most))
 
     def resample(self, num_draws: int, random: np.random.Generator, *, redraw: bool) -> tuple[np.ndarray, int]:

@@ -37,10 +37,10 @@ def test_a_draw_has_as_many_units_as_there_are():
     assert num_redrawn == 0
 
 
-def test_drawing_in_parts_draws_the_same(monkeypatch):
+def test_draws_come_in_parts_that_fit(monkeypatch):
     subjects = u.units(TARGETS, ANSWERS, 2, SUBJECT)
     assert list(subjects.chunks(7)) == [7]
-    monkeypatch.setattr(u, "CELLS_AT_ONCE", 9)
+    monkeypatch.setattr(u, "CELLS_AT_ONCE", 18)  # a table of 2 x 3 cells, and three subjects
     assert list(subjects.chunks(7)) == [3, 3, 1]
     monkeypatch.setattr(u, "CELLS_AT_ONCE", 1)
     assert list(subjects.chunks(2)) == [1, 1]

@@ -37,7 +37,7 @@ class ClassSampler:
     step: samples of one optimiser step (the global batch). The length is rounded up to a multiple of it.
     num_epochs or num_steps: the whole training, over which progress runs from 0 to 1, step by step.
     draws: `exact` follows the proportions by largest remainder and carries what a class is owed into the next steps and
-    epochs, so that the mix over time is exact to one sample; `multinomial` draws classes independently.
+    epochs, so that the mix over time is exact to one sample (see `_draws`); `multinomial` draws classes independently.
     min_classes_per_step, min_tail_per_step: a promise about every step; tail_C says which classes are the tail.
 
     Within a class the rows come in shuffled cycles: the draw counts of two rows of a class never differ by more than
@@ -120,6 +120,12 @@ class ClassSampler:
         return before_C, draws_KC
 
     def _draws(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(draws_C before the epoch, draws_KC, what each class is owed after it).
+
+        Nobody gets what it is not owed a part of, so no class is ever a whole draw ahead. None is a whole draw behind
+        where each is owed at least one a chunk (an epoch; a step, if the mix changes). Rarer ones can be due together
+        and have to wait: 1.2 draws behind in the worst mix that a search over 4 to 80 classes found.
+        """
         before_C, owed_C = self._starts[epoch]
         shares_KC = self._shares(epoch)
         lengths_K = np.diff(self._borders(len(shares_KC)))

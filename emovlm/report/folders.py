@@ -10,7 +10,7 @@ import yaml
 
 from emovlm import UserError
 from emovlm.evaluate import predictions
-from emovlm.report.records import METRICS, Arm, Evaluation, Ledger, Prediction, Run, Score, Study
+from emovlm.report.records import METRICS, Arm, Epoch, Evaluation, Ledger, Prediction, Run, Score, Study
 
 AGAIN = "run the study (or the run) again: what is done already is not repeated"
 
@@ -152,6 +152,10 @@ def _evaluation(key: str, entry: Mapping[str, Any], path: Path) -> Evaluation:
 
 def _ledger(path: Path) -> Ledger:
     content = _json(path)
+
+    def known(name: str) -> tuple[Any, ...] | None:
+        return tuple(_field(content, name, path, list)) if name in content else None
+
     return Ledger(
         classes=tuple(_field(content, "classes", path, list)),
         strategy=_field(content, "strategy", path, str),
@@ -159,8 +163,24 @@ def _ledger(path: Path) -> Ledger:
         asked_C=tuple(_field(content, "asked", path, list)),
         drawn_C=tuple(_field(content, "drawn", path, list)),
         distinct_C=tuple(_field(content, "distinct_clips", path, list)),
+        most_draws_C=known("most_draws_of_a_clip"),
+        effective_epochs_C=known("effective_epochs"),
+        class_weights_C=known("class_weights"),
+        effective_prior_C=known("effective_prior"),
+        epochs=tuple(_epoch(entry, path) for entry in known("epochs") or ()),
         num_steps=_field(content, "num_steps", path, int),
         global_batch=_field(content, "global_batch", path, int),
+    )
+
+
+def _epoch(entry: Mapping[str, Any], path: Path) -> Epoch:
+    place = f"{path}: epochs"
+    return Epoch(
+        number=_field(entry, "epoch", place, int),
+        asked_C=tuple(_field(entry, "asked", place, list)),
+        drawn_C=tuple(_field(entry, "drawn", place, list)),
+        distinct_C=tuple(_field(entry, "distinct_clips", place, list)),
+        most_repeated=_field(_field(entry, "most_repeated", place, dict), "times", place, int),
     )
 
 

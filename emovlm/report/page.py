@@ -13,7 +13,8 @@ from emovlm.report import clips, figures, prose
 from emovlm.report.contrast import contrast
 from emovlm.report.drawing import looks
 from emovlm.report.folders import load
-from emovlm.report.records import METRICS, Arm, Study
+from emovlm.report.records import METRICS, Study
+from emovlm.report.sampling import sampled, sampled_arms
 from emovlm.report.tables import (
     TITLES,
     counts_line,
@@ -23,9 +24,8 @@ from emovlm.report.tables import (
     ordered_arms,
     rows,
     seeds_stamp,
-    selection_stamp,
     signed,
-    steps_stamp,
+    stamps,
 )
 
 WIDE_PX, NARROW_PX, HALF_PX = 1080, 350, 520
@@ -74,7 +74,7 @@ def _environment() -> jinja2.Environment:
 def _context(study: Study, key: str, read: clips.Read) -> dict[str, Any]:
     evaluation = study.arms[0].runs[0].evaluations[key]
     order = head_to_tail(evaluation)
-    stamps = [stamp for stamp in (selection_stamp(study, key), steps_stamp(study)) if stamp]
+    names = [evaluation.classes[c] for c in order]
     named = contrast(study, key)
     return {
         "study": study,
@@ -83,7 +83,7 @@ def _context(study: Study, key: str, read: clips.Read) -> dict[str, Any]:
         "title": prose.title(study),
         "lede": prose.lede(study, key),
         "seeds_stamp": seeds_stamp(study),
-        "warnings": stamps,
+        "warnings": stamps(study, key),
         "metrics": METRICS,
         "titles": TITLES,
         "looks": looks(study),
@@ -95,8 +95,9 @@ def _context(study: Study, key: str, read: clips.Read) -> dict[str, Any]:
         "contrast_words": prose.contrast_words(named, study) if named else None,
         "answers": _answers_table(study, key),
         "recall_figure": _both(lambda width_px, wide: figures.recall_by_arm(study, key, width_px, upright=wide)),
-        "drawn_figures": _drawn_figures(study, [evaluation.classes[c] for c in order]),
-        "drawn_table": _drawn_table(study, [evaluation.classes[c] for c in order]),
+        "names": names,
+        "drawn_figures": _drawn_figures(study, names),
+        "sampled": [sampled(arm, names) for arm in sampled_arms(study)],
         "confusions": [
             (arm.name, marks(arm), Markup(figures.confusion(study, key, arm, place)))
             for place, arm in enumerate(ordered_arms(study))
@@ -134,33 +135,13 @@ def _curves(study: Study) -> list[tuple[str, Markup]]:
     return found
 
 
-def _sampled(study: Study) -> list[Arm]:
-    return [arm for arm in ordered_arms(study) if any(run.ledger for run in arm.runs)]
-
-
 def _drawn_figures(study: Study, names: list[str]) -> list[tuple[str, Markup]]:
     # Four stand in one row; any other number in rows of three.
-    width_px = 246 if len(_sampled(study)) == 4 else figures.PANEL_PX
+    width_px = 246 if len(sampled_arms(study)) == 4 else figures.PANEL_PX
     return [
         (arm.name, Markup(figures.drawn(study, arm, place, names, width_px)))
-        for place, arm in enumerate(_sampled(study))
+        for place, arm in enumerate(sampled_arms(study))
     ]
-
-
-def _drawn_table(study: Study, names: list[str]) -> dict[str, Any]:
-    """Samples drawn, by arm and class (mean over seeds), and how often a clip of the class was seen."""
-    lines, available = [], []
-    for arm in _sampled(study):
-        ledgers = [run.ledger for run in arm.runs if run.ledger]
-        at = [ledgers[0].classes.index(name) for name in names]
-        available = available or [ledgers[0].available_C[c] for c in at]
-        drawn_C = [sum(one.drawn_C[c] for one in ledgers) / len(ledgers) for c in at]
-        distinct_C = [sum(one.distinct_C[c] for one in ledgers) / len(ledgers) for c in at]
-        visits_C = [
-            f"{count / distinct:.1f}" if distinct else "-" for count, distinct in zip(drawn_C, distinct_C, strict=True)
-        ]
-        lines.append((arm.name, ledgers[0].strategy, [f"{count:.0f}" for count in drawn_C], visits_C))
-    return {"names": names, "available": available, "lines": lines}
 
 
 def _answers_table(study: Study, key: str) -> dict[str, Any]:

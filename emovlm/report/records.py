@@ -45,8 +45,17 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Epoch:
+    number: int
+    asked_C: tuple[float, ...]  # proportions
+    drawn_C: tuple[int, ...]  # samples
+    distinct_C: tuple[int, ...]  # clips
+    most_repeated: int  # draws of the clip that was drawn most
+
+
+@dataclass(frozen=True)
 class Ledger:
-    """What the sampler was asked for and what reached the model's forward pass."""
+    """What the sampler was asked for and what reached the model's forward pass. None: not in a file this old."""
 
     classes: tuple[str, ...]
     strategy: str
@@ -54,6 +63,11 @@ class Ledger:
     asked_C: tuple[float, ...]  # proportions
     drawn_C: tuple[int, ...]  # samples
     distinct_C: tuple[int, ...]  # clips
+    most_draws_C: tuple[int, ...] | None  # draws of the clip that was drawn most
+    effective_epochs_C: tuple[float, ...] | None
+    class_weights_C: tuple[float, ...] | None
+    effective_prior_C: tuple[float, ...] | None  # proportions: drawn times weight
+    epochs: tuple[Epoch, ...]  # those with a draw
     num_steps: int
     global_batch: int
 

@@ -95,6 +95,34 @@ def steps_stamp(study: Study) -> str | None:
     return f"The arms took different numbers of optimiser steps ({listed}): the comparison is not at equal cost."
 
 
+def prior_stamp(study: Study) -> str | None:
+    """A warning where the loss was given the natural prior in place of the one that the optimiser saw."""
+    asked = [a.name for a in study.arms if any(r.train and r.train.get("loss_prior") == "natural" for r in a.runs)]
+    if not asked:
+        return None
+    return (
+        f"The loss was given the natural class prior, not that of the planned stream: {', '.join(asked)}. "
+        "Where the sampler or class weights rebalance as well, this corrects twice."
+    )
+
+
+def data_stamps(study: Study) -> list[str]:
+    """A warning for every resume that went on with other rows, or another order of them, than it began with."""
+    found = []
+    for arm in study.arms:
+        for run in arm.runs:
+            name = arm.name if len(arm.runs) == 1 else f"{arm.name}, seed {run.seed}"
+            changes = (run.train or {}).get("different_data") or ()
+            found += [f"Resumed on different data: {name}, {change}." for change in changes]
+    return found
+
+
+def stamps(study: Study, key: str) -> list[str]:
+    """Everything that a reader must know before believing the numbers."""
+    single = (selection_stamp(study, key), steps_stamp(study), prior_stamp(study))
+    return [stamp for stamp in single if stamp] + data_stamps(study)
+
+
 def counts_line(study: Study, key: str) -> str:
     """What the numbers rest on: clips of the split by class, and which classes are the tail."""
     evaluation = study.arms[0].runs[0].evaluations[key]
@@ -148,9 +176,8 @@ def print_table(study: Study, console: Console | None = None, key: str | None = 
     named = contrast(study, key)
     if named:
         console.print(escape(contrast_line(named)), highlight=False)
-    for stamp in (selection_stamp(study, key), steps_stamp(study)):
-        if stamp:
-            console.print(escape(stamp), style="bold red", highlight=False)
+    for stamp in stamps(study, key):
+        console.print(escape(stamp), style="bold red", highlight=False)
     console.print(escape(seeds_stamp(study)), style="bold", highlight=False)
 
 

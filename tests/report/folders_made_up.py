@@ -72,7 +72,8 @@ def run(
     header |= {"recipe_hash": "0f3a9c", "protocol": {}}
     (where / "predictions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in [header, *rows]))
     trained = arm != "zero_shot"
-    train = {"seconds": 47.2 + seed, "num_steps": NUM_STEPS, "trainable_parameters": 108_544} if trained else None
+    train = {"seconds": 47.2 + seed, "num_steps": NUM_STEPS, "trainable_parameters": 108_544}
+    train = train | {"loss_prior": "planned", "different_data": []} if trained else None
     report = {"name": arm, "recipe_hash": "0f3a9c", "train": train}
     report["evaluations"] = {"test-likelihood": _evaluation(rows, classes)}
     (folder / "report.json").write_text(json.dumps(report))
@@ -167,17 +168,35 @@ def _evaluation(rows: list[dict], classes: Sequence[str]) -> dict:
 def _ledger(arm: str, classes: Sequence[str], generator: np.random.Generator) -> dict:
     counts_C = np.array(TRAIN_COUNTS, dtype=float)
     asked_C = counts_C ** POWER[arm] / (counts_C ** POWER[arm]).sum()
-    drawn_C = generator.multinomial(NUM_STEPS * GLOBAL_BATCH, asked_C)
+    half_EC = generator.multinomial(NUM_STEPS * GLOBAL_BATCH // 2, asked_C, size=2)  # two epochs of one length
+    drawn_C, weights_C = half_EC.sum(0), np.linspace(0.7, 1.3, len(classes))
+    masses_C = drawn_C * weights_C
     return {
         "classes": list(classes),
         "strategy": arm,
         "available": list(TRAIN_COUNTS),
         "asked": asked_C.tolist(),
         "drawn": drawn_C.tolist(),
-        "effective_prior": asked_C.tolist(),
+        "class_weights": weights_C.tolist(),
+        "effective_prior": (masses_C / masses_C.sum()).tolist(),
         "distinct_clips": np.minimum(drawn_C, TRAIN_COUNTS).tolist(),
+        "most_draws_of_a_clip": np.ceil(drawn_C / TRAIN_COUNTS).astype(int).tolist(),
+        "effective_epochs": (drawn_C / TRAIN_COUNTS).tolist(),
         "num_steps": NUM_STEPS,
         "global_batch": GLOBAL_BATCH,
+        "epochs": [_epoch(epoch, asked_C, drawn_C) for epoch, drawn_C in enumerate(half_EC)],
+    }
+
+
+def _epoch(epoch: int, asked_C: np.ndarray, drawn_C: np.ndarray) -> dict:
+    distinct_C = np.minimum(drawn_C, TRAIN_COUNTS)
+    return {
+        "epoch": epoch,
+        "asked": asked_C.tolist(),
+        "drawn": drawn_C.tolist(),
+        "distinct_clips": distinct_C.tolist(),
+        "repeats": (drawn_C - distinct_C).tolist(),
+        "most_repeated": {"row": 17, "times": int(np.ceil(drawn_C / TRAIN_COUNTS).max())},
     }
 
 

@@ -87,4 +87,6 @@ def test_the_page_in_chromium(browser, pages: dict[str, Path], name: str, width_
             .map(([size, m]) => size * Math.sqrt(m.a * m.d - m.b * m.c)))"""
     )
     assert smallest >= 8
+    tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width_px, "nothing folded away sticks out either"
     context.close()

@@ -38,7 +38,7 @@ def html(study: Path) -> str:
 
 
 def test_the_table_has_the_numbers_of_report_json(study: Path, html: str) -> None:
-    body = html[html.index('<table class="main">') : html.index("</table>")]
+    body = html[html.index('<table class="stack">') : html.index("</table>")]
     lines = re.findall(r"<tr><td>.*?</tr>", body, flags=re.S)
     arms = ["zero_shot", "natural", "square_root", "class_balanced", "tail_oversampling"]
     assert len(lines) == len(arms)

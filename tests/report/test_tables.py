@@ -1,13 +1,15 @@
 """The terminal's table says what the page says."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from emovlm.report.folders import load
-from emovlm.report.tables import brief, head_to_tail, number, print_table, rows, signed
+from emovlm.report.page import write_page
+from emovlm.report.tables import brief, head_to_tail, number, print_table, rows, signed, stamps
 
 from . import folders_made_up as made_up
 
@@ -57,3 +59,49 @@ def test_classes_run_from_head_to_tail(tmp_path: Path) -> None:
 def test_numbers(value: float, plain: str, with_sign: str) -> None:
     assert number(value) == plain
     assert signed(value) == with_sign
+
+
+def change_training(folder: Path, **values) -> None:
+    report = json.loads((folder / "report.json").read_text())
+    report["train"] |= values
+    (folder / "report.json").write_text(json.dumps(report))
+
+
+def test_a_loss_with_the_natural_prior_is_stamped_with_its_arms(tmp_path: Path) -> None:
+    folder = made_up.study(tmp_path, arms=("natural", "class_balanced"), per_class=3)
+    change_training(folder / "natural/seed0", loss_prior=None)
+    assert stamps(load(folder), "test-likelihood") == []
+    change_training(folder / "class_balanced/seed0", loss_prior="natural")
+    stamp = (
+        "The loss was given the natural class prior, not that of the planned stream: class_balanced. "
+        "Where the sampler or class weights rebalance as well, this corrects twice."
+    )
+    assert stamps(load(folder), "test-likelihood") == [stamp]
+    assert stamp in " ".join(shown(folder).split())
+    assert f'<span class="stamp bad">{stamp}</span>' in write_page(folder).read_text(encoding="utf-8")
+
+
+def test_a_resume_on_different_data_is_stamped_with_its_run(tmp_path: Path) -> None:
+    folder = made_up.study(tmp_path, arms=("natural", "class_balanced"), seeds=(0, 1), per_class=3)
+    change_training(folder / "natural/seed1", different_data=["step 20: num_rows 480 then, 470 now"])
+    stamp = "Resumed on different data: natural, seed 1, step 20: num_rows 480 then, 470 now."
+    assert stamps(load(folder), "test-likelihood") == [stamp]
+    assert stamp in " ".join(shown(folder).split())
+    assert f'<span class="stamp bad">{stamp}</span>' in write_page(folder).read_text(encoding="utf-8")
+
+
+def test_every_such_resume_of_a_single_run_is_stamped(tmp_path: Path) -> None:
+    folder = made_up.run(tmp_path / "run", per_class=3)
+    changes = ["step 2: seed 0 then, 1 now", "step 4: seed 1 then, 2 now"]
+    change_training(folder, different_data=changes)
+    expected = [f"Resumed on different data: natural, {one}." for one in changes]
+    assert stamps(load(folder), "test-likelihood") == expected
+
+
+def test_a_folder_from_before_the_stamps_has_none(tmp_path: Path) -> None:
+    folder = made_up.run(tmp_path / "run", per_class=3)
+    report = json.loads((folder / "report.json").read_text())
+    for key in ("loss_prior", "different_data"):
+        del report["train"][key]
+    (folder / "report.json").write_text(json.dumps(report))
+    assert stamps(load(folder), "test-likelihood") == []

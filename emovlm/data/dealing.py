@@ -85,7 +85,8 @@ def _deal_folds(rows: Rows, splits: Splits) -> None:
     if splits.fold > number:
         raise UserError(f"data.splits.fold: {splits.fold} of {number} folds; must be from 1 to {number}")
     if splits.folds == "each":
-        fold_of_rows = [names.index(unit) + 1 for unit in units]
+        fold_of = {unit: fold for fold, unit in enumerate(names, start=1)}
+        fold_of_rows = [fold_of[unit] for unit in units]
     else:
         fold_of_rows = folds.fold_by_unit([row.get("label") for row in rows], units, number, seed=splits.seed)
     for row, fold in zip(rows, fold_of_rows, strict=True):

@@ -65,12 +65,13 @@ def _deal(
     for u in np.argsort(-counts_UK[:, -1], kind="stable"):
         added_K = counts_UK[u]
         left_K = left_K - added_K
-        learnt_SK = learnt_SS @ have_SK + np.diag(learnt_SS)[:, None] * added_K
-        last_K = (added_K > 0) & (left_K == 0) & must_learn_K
-        lost_S = ((learnt_SK == 0) & last_K).sum(axis=1)
         change_S = (added_K * (added_K + 2 * (have_SK - due_SK)) / due_SK).sum(axis=1)
-        # Rounded: an equal change must not be decided by the last bit.
-        best = int(np.lexsort((np.round(change_S, 9), lost_S))[0])
+        last_K = (added_K > 0) & (left_K == 0) & must_learn_K
+        if last_K.any():
+            learnt_SK = learnt_SS @ have_SK + np.diag(learnt_SS)[:, None] * added_K
+            lost_S = ((learnt_SK == 0) & last_K).sum(axis=1)
+            change_S = np.where(lost_S == lost_S.min(), change_S, np.inf)
+        best = int(np.argmin(np.round(change_S, 9)))  # rounded: an equal change must not be decided by the last bit
         have_SK[best] += added_K
         split_of[unit_names[u]] = best
     return [split_of[unit] for unit in units]

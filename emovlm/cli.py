@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-import shutil
 import sys
-import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from emovlm import UserError, __version__
+from emovlm.launch import quiet_libraries, relaunch
 
 app = typer.Typer(
     help="Fine-tune vision-language models on long-tailed emotion data, and score them in a way that can be defended.",
@@ -57,7 +54,7 @@ def train(
         runs.check_free(found, run, resume=resume)
     if launch:
         relaunch(launch)
-    _quiet_libraries()
+    quiet_libraries()
     if dry_run:
         from emovlm.train.dry_run import dry_run as show
 
@@ -98,7 +95,7 @@ def evaluate(
         run = runs.folder_of(found, recipe)
     if launch:
         relaunch(launch)
-    _quiet_libraries()
+    quiet_libraries()
     from emovlm.evaluate.evaluator import evaluate as evaluate_run
     from emovlm.report.folders import load as load_results
     from emovlm.report.tables import print_table
@@ -120,7 +117,7 @@ def study(
     studies.plan(found, path)
     if launch:
         relaunch(launch)
-    _quiet_libraries()
+    quiet_libraries()
     from emovlm.evaluate.evaluator import evaluate as evaluate_run
     from emovlm.evaluate.evaluator import validator
     from emovlm.report.folders import load as load_results
@@ -175,6 +172,23 @@ def report(
 
 
 @app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Run folders, or folders of seeds.")],
+    key: Annotated[str | None, typer.Option(help="The evaluation, such as test-likelihood.")] = None,
+) -> None:
+    """Compare runs on the same clips with the first one, by tests that know who is in the clips."""
+    from rich.console import Console
+
+    from emovlm.report.compare import compare as compare_runs
+
+    table, notes = compare_runs(folders, key)
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(table)
+    for note in notes:
+        console.print(note, markup=False, highlight=False)
+
+
+@app.command()
 def schema(
     output: Annotated[Path | None, typer.Argument(help="A file; by default the terminal.")] = None,
 ) -> None:
@@ -187,43 +201,6 @@ def schema(
         runs.write_json(output, found)
     else:
         typer.echo(json.dumps(found, indent=1))
-
-
-def relaunch(config: Path) -> None:
-    """Replace this process by `accelerate launch` of the same command without --launch."""
-    if not config.is_file():
-        raise UserError(f"--launch: {config}: no such file; accelerate_configs/ has some")
-    from emovlm import yaml_file
-
-    os.environ["EMOVLM_PROCESSES"] = str(yaml_file.read(config).values.get("num_processes", ""))
-    accelerate = Path(sys.executable).with_name("accelerate")
-    program = str(accelerate) if accelerate.exists() else shutil.which("accelerate")
-    assert program, "accelerate is not installed"
-    arguments = sys.argv[1:]
-    for index, argument in enumerate(arguments):
-        if argument == "--launch":
-            del arguments[index : index + 2]
-            break
-        if argument.startswith("--launch="):
-            del arguments[index]
-            break
-    os.execv(program, [program, "launch", "--config_file", str(config), "-m", "emovlm", *arguments])
-
-
-def _quiet_libraries() -> None:
-    """One process speaks, and no warning about what the user cannot change."""
-    if os.environ.get("RANK", "0") != "0":
-        # Tables and pages are said once, by the first process.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft|torch)\.")
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    # DeepSpeed sets its own level when it is imported.
-    logging.getLogger("DeepSpeed").addFilter(lambda record: record.levelno >= logging.ERROR)
-    if not sys.stderr.isatty():
-        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-        os.environ.setdefault("TQDM_DISABLE", "1")
 
 
 def version(value: bool) -> None:

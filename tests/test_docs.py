@@ -36,6 +36,7 @@ LAYERS = [
     {"diagnose", "predict"},
     {"report"},
     {"study"},
+    {"launch"},
     {"cli"},
     {"__main__"},
 ]

@@ -140,22 +140,26 @@ def train(
         taught=taught,
         share_prefix=recipe.loss.share_prefix,
     )
-    for theirs, ours in ((ProgressCallback, ShortProgress), (PrinterCallback, ShortLines)):
-        if trainer.pop_callback(theirs):
-            trainer.add_callback(ours)
     assert trainer.accelerator.num_processes == state.num_processes, "Trainer counts other processes than we do"
     if state.is_main_process:
         Console(stderr=True).print(lora.table(model), warn_of_both(recipe, stream, classes) or "")
     marker.trainer = trainer
-    trainer.add_callback(Dashboards(trainer, recipe))
     selection = None
     if recipe.select:
         selection = Selection(run, recipe.select, start, functools.partial(write_model, recipe, vlm.processor))
-    if validate and recipe.evaluate.during_training:
-        score = functools.partial(validate, processor=vlm.processor)
-        trainer.add_callback(Validation(trainer, score, recipe.evaluate.during_training, selection))
+    watch(trainer, recipe, functools.partial(validate, processor=vlm.processor) if validate else None, selection)
     go_on(trainer, start, stream.num_steps, selection)
     save(trainer, vlm, run, recipe, marker, selection)
+
+
+def watch(trainer: LongTailTrainer, recipe: Recipe, validate: Validate | None, selection: Selection | None) -> None:
+    """What is shown and decided while the training runs."""
+    for theirs, ours in ((ProgressCallback, ShortProgress), (PrinterCallback, ShortLines)):
+        if trainer.pop_callback(theirs):
+            trainer.add_callback(ours)
+    trainer.add_callback(Dashboards(trainer, recipe))
+    if validate and recipe.evaluate.during_training:
+        trainer.add_callback(Validation(trainer, validate, recipe.evaluate.during_training, selection))
 
 
 def go_on(trainer: LongTailTrainer, start: checkpoints.Start, last_step: int, selection: Selection | None) -> None:

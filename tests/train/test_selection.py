@@ -106,9 +106,12 @@ def test_a_resume_remembers_the_best(small, tmp_path, values, die_at):
         (["select.metric=uar", "evaluate.during_training=null"], "needs evaluate.during_training"),
         (["select.split=test", "evaluate.during_training=5"], "both must say test"),
         (["select_on=test"], "both must say test"),
-        (["select.metric=uar", "evaluate.during_training=5", "train=none"], "no checkpoints to choose from"),
     ],
 )
 def test_what_cannot_be_selected_is_refused_at_once(changes, says):
     with pytest.raises(UserError, match=says):
         recipe.load(ROOT / "recipes" / "demo" / "tiny_video.yaml", changes)
+
+
+def test_zero_shot_of_a_recipe_that_selects():
+    recipe.load(ROOT / "recipes" / "demo" / "tiny_video.yaml", ["select.metric=uar", "train=none"])

@@ -126,11 +126,11 @@ def study(
     from emovlm.train.sft import train as train_run
 
     def train_arm(entry: studies.Planned) -> None:
-        typer.echo(f"== {entry.arm}, seed {entry.seed}: training", err=True)
+        typer.echo(f"== {entry.name}: training", err=True)
         train_run(entry.recipe, entry.run, resume=entry.run.env.exists(), validate=validator(entry.recipe))
 
     def evaluate_arm(entry: studies.Planned) -> None:
-        typer.echo(f"== {entry.arm}, seed {entry.seed}: scoring {entry.recipe.evaluate.split}", err=True)
+        typer.echo(f"== {entry.name}: scoring {entry.recipe.evaluate.split}", err=True)
         evaluate_run(entry.recipe, entry.run)
 
     made, done = studies.conduct(found, path, train=train_arm, evaluate=evaluate_arm)

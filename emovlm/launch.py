@@ -38,6 +38,7 @@ def quiet_libraries() -> None:
     if os.environ.get("RANK", "0") != "0":
         # Tables and pages are said once, by the first process.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        warnings.simplefilter("ignore", UserWarning)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft|torch)\.")

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from emovlm import UserError
 from emovlm import run as runs
 from emovlm.data import tables
+from emovlm.data.dealing import class_notes
+from emovlm.data.leaks import leak_notes
 from emovlm.longtail.ledger import Ledger
 from emovlm.longtail.plan import Plan, plan
 from emovlm.longtail.targets import class_indices, distributions
@@ -21,11 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Planned:
-    """rows: the training split. ledger: the content that ledger.json will have when the training is done."""
+    """rows: the training split. ledger: the content that ledger.json will have when the training is done.
+
+    notes: what is odd about the splits, a line each.
+    """
 
     rows: list[dict[str, Any]]
     plan: Plan
     ledger: dict[str, Any]
+    notes: list[str]
 
 
 def planned(recipe: Recipe) -> Planned:
@@ -41,7 +48,7 @@ def planned(recipe: Recipe) -> Planned:
     ledger = Ledger(classes, found)
     steps = ledger.add_planned()
     summary = ledger.summary(ledger.drawn_EN, strategy=recipe.sampler.strategy, num_steps=steps)
-    return Planned(rows, found, summary)
+    return Planned(rows, found, summary, class_notes(splits, classes) + leak_notes(splits))
 
 
 def sampling_table(found: Planned) -> Table:
@@ -52,7 +59,8 @@ def sampling_table(found: Planned) -> Table:
         f"{ledger['strategy']}: {drawn} draws in {ledger['num_steps']} steps of {ledger['global_batch']}, "
         f"{len(sampler)} an epoch"
     )
-    shown = Table(title=title, title_justify="left")
+    caption = escape("\n".join(found.notes)) or None
+    shown = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     columns = ("class", "clips", "share", "asked", "drawn", "share drawn", "distinct", "most of a clip", "epochs")
     for column in (*columns, "weight", "prior of the loss"):
         shown.add_column(column, justify="left" if column == "class" else "right")

@@ -55,6 +55,8 @@ def is_bare_number(text: str) -> bool:
 
 def check_classes(classes: Collection[Any]) -> list[str]:
     """The class order that a recipe gives, checked: distinct names, no numbers, no booleans."""
+    if not classes:
+        raise UserError("data.classes: is empty; name the classes, or leave it out to take those of the rows")
     checked: list[str] = []
     for name in classes:
         if not isinstance(name, str) or is_bare_number(name.strip()) or not name.strip():

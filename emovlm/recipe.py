@@ -10,32 +10,17 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from emovlm import UserError, lookup, settings, yaml_file
-from emovlm.faults import explain, validate
-from emovlm.lookup import Home
+from emovlm.faults import validate
+from emovlm.sections import Enrich, OpenSection, Section, check_arguments, check_enrich
 
 Share = Annotated[float, Field(ge=0, lt=1)]
-PLAIN_TYPES = {"int": int, "float": float, "str": str, "bool": bool, "list[str]": list[str]}
 # Written by emovlm itself, so that a recipe cannot contradict the contracts of the run folder and of the loss.
 OWN_TRAINER_KEYS = frozenset(
     {"output_dir", "seed", "remove_unused_columns", "gradient_accumulation_steps", "label_names", "group_by_length"}
 )
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
-
-class OpenSection(BaseModel):
-    """A section whose further keys are the arguments of a function that it names."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    @property
-    def args(self) -> dict[str, Any]:
-        return dict(self.model_extra or {})
 
 
 class Splits(Section):
@@ -189,6 +174,7 @@ class Recipe(Section):
     seed: int = 0
     data: Data
     frames: Frames = Frames()
+    enrich: Enrich | None = None
     prompt: Prompt = Prompt()
     model: Model
     train: Literal["lora", "full", "none"] = "lora"
@@ -217,14 +203,16 @@ def load(path: Path, overrides: list[str] | None = None) -> Recipe:
     """Read and check a recipe. Raises UserError with the file, the line, the dotted place and the remedy."""
     file = yaml_file.read(path, overrides)
     recipe = validate(Recipe, file)
-    _check_arguments(file, "data", lookup.SOURCE, recipe.data.source, recipe.data.args)
-    _check_arguments(file, "frames", lookup.POLICY, recipe.frames.pick, recipe.frames.args)
-    _check_arguments(file, "sampler", lookup.STRATEGY, recipe.sampler.strategy, recipe.sampler.args)
+    check_arguments(file, "data", lookup.SOURCE, recipe.data.source, recipe.data)
+    check_arguments(file, "frames", lookup.POLICY, recipe.frames.pick, recipe.frames)
+    check_arguments(file, "sampler", lookup.STRATEGY, recipe.sampler.strategy, recipe.sampler)
     if recipe.loss.over_classes:
-        _check_arguments(file, "loss", lookup.CLASS_LOSS, recipe.loss.over_classes, recipe.loss.args)
+        check_arguments(file, "loss", lookup.CLASS_LOSS, recipe.loss.over_classes, recipe.loss)
     elif recipe.loss.args:
         key = next(iter(recipe.loss.args))
         raise UserError(f"{file.at(f'loss.{key}')}: unknown key; {lookup.near_miss(key, Loss.model_fields)}")
+    if recipe.enrich:
+        check_enrich(file, recipe.enrich)
     _check_trainer_keys(file, recipe.trainer)
     settings.check(file, recipe)
     return recipe
@@ -233,31 +221,6 @@ def load(path: Path, overrides: list[str] | None = None) -> Recipe:
 def resolved(recipe: Recipe) -> dict[str, Any]:
     """The whole recipe with its defaults, as plain JSON values; loading it gives an equal recipe."""
     return json.loads(recipe.model_dump_json(exclude_none=True))
-
-
-def _check_arguments(file: yaml_file.YamlFile, section: str, home: Home, name: str, args: dict[str, Any]) -> None:
-    try:
-        known = lookup.parameters(home, name)
-    except UserError as error:
-        raise UserError(str(error).replace(home.key, file.at(home.key), 1)) from None
-    for key, value in args.items():
-        place = f"{section}.{key}"
-        if key not in known:
-            field_names = {"data": Data, "frames": Frames, "sampler": Sampler, "loss": Loss}[section].model_fields
-            allowed = [*known, *field_names]
-            raise UserError(f"{file.at(place)}: unknown key (with {name}); {lookup.near_miss(key, allowed)}")
-        expected = PLAIN_TYPES.get(known[key].annotation)
-        if expected is None:
-            continue
-        try:
-            TypeAdapter(expected).validate_python(value, strict=expected is not float)
-        except ValidationError as error:
-            fault = error.errors()[0]
-            inner = ".".join([place, *(str(part) for part in fault["loc"])])
-            raise UserError(f"{file.at(inner)}: {explain(Recipe, fault, file, inner)}") from None
-    missing = [key for key, parameter in known.items() if parameter.required and key not in args]
-    if missing:
-        raise UserError(f"{file.at(section)}: {name} needs {section}.{missing[0]}; it has no default")
 
 
 def _check_trainer_keys(file: yaml_file.YamlFile, trainer: dict[str, Any]) -> None:

@@ -19,6 +19,10 @@ def schema() -> dict[str, Any]:
         ("Frames", "pick", lookup.POLICY),
         ("Data", "source", lookup.SOURCE),
         ("Loss", "over_classes", lookup.CLASS_LOSS),
+        ("Enrich", "describer", lookup.DESCRIBER),
+        ("Enrich", "source", lookup.TEXT_SOURCE),
+        ("Enrich", "control", lookup.CONTROL),
+        ("Stage", "describer", lookup.DESCRIBER),
     ):
         spec = found["$defs"][section]
         spec["properties"][key]["examples"] = home.names()

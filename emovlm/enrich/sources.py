@@ -1,0 +1,1 @@
+"""Texts that no describer gave: each public function is a source, named in `enrich.source`."""

@@ -1,0 +1,111 @@
+"""Sections of a recipe: what they have in common, and those that are not in recipe.py itself."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from emovlm import UserError, lookup, yaml_file
+from emovlm.faults import explain
+from emovlm.lookup import Home
+
+PLAIN_TYPES = {"int": int, "float": float, "str": str, "bool": bool, "list[str]": list[str]}
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class OpenSection(BaseModel):
+    """A section whose further keys are the arguments of a function that it names."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    @property
+    def args(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class Stage(OpenSection):
+    """`describer` is a file in enrich/describers/, the further keys are the arguments of its function `load`."""
+
+    describer: str
+    max_words: int | None = Field(default=15, gt=0)
+
+
+class Enrich(OpenSection):
+    """Texts between the frames, by a `describer` that sees the frames in between, or from a `source` that sees none.
+
+    describer: a file in enrich/describers/; source: a function in enrich/sources.py; the further keys are its arguments.
+    frames_per_gap: in-between frames that are described (4 as in arXiv 2604.15280). per: one text for each of them, or
+    one for the gap. summary: a second stage, one text a gap from the first stage's texts and both keyframes.
+    trajectory: a last stage, one sentence a clip. mask_labels: class names and their synonyms are taken out of the
+    texts. control: a function in prompts/controls.py, what an arm of a study does with the texts or the frames.
+    """
+
+    describer: str | None = None
+    source: str | None = None
+    frames_per_gap: int = Field(default=4, gt=0)
+    before_first: bool = False
+    after_last: bool = False
+    per: Literal["frame", "gap"] = "gap"
+    max_words: int | None = Field(default=15, gt=0)
+    summary: Stage | None = None
+    trajectory: Stage | None = None
+    mask_labels: bool = False
+    control: str | None = None
+
+    @model_validator(mode="after")
+    def one_origin(self) -> Enrich:
+        if self.describer and self.source:
+            raise ValueError(f"describer {self.describer} and source {self.source}: texts have one origin, give one")
+        if not self.describer and (self.summary or self.trajectory):
+            raise ValueError("summary and trajectory go on from the texts of a describer; name one")
+        if not (self.describer or self.source or self.control):
+            raise ValueError("name a describer (or a source) that gives the texts")
+        return self
+
+
+def check_enrich(file: yaml_file.YamlFile, enrich: Enrich) -> None:
+    """The names in the section and their arguments. Raises UserError with the place and the remedy."""
+    if enrich.describer:
+        check_arguments(file, "enrich", lookup.DESCRIBER, enrich.describer, enrich)
+    elif enrich.source:
+        check_arguments(file, "enrich", lookup.TEXT_SOURCE, enrich.source, enrich)
+    for name, stage in (("summary", enrich.summary), ("trajectory", enrich.trajectory)):
+        if stage:
+            check_arguments(file, f"enrich.{name}", lookup.DESCRIBER, stage.describer, stage)
+    if enrich.control:
+        known_arguments(file, "enrich.control", lookup.CONTROL, enrich.control)
+
+
+def known_arguments(file: yaml_file.YamlFile, place: str, home: Home, name: str) -> dict[str, lookup.Parameter]:
+    """What the function `name` may be given. Raises UserError at `place` where there is no such function."""
+    try:
+        return lookup.parameters(home, name)
+    except UserError as error:
+        raise UserError(str(error).replace(home.key, file.at(place), 1)) from None
+
+
+def check_arguments(file: yaml_file.YamlFile, section: str, home: Home, name: str, given: OpenSection) -> None:
+    """The further keys of a section against the signature of the function that it names: names and plain types."""
+    known = known_arguments(file, f"{section}.{home.key.rpartition('.')[2]}", home, name)
+    args, model = given.args, type(given)
+    for key, value in args.items():
+        place = f"{section}.{key}"
+        if key not in known:
+            allowed = [*known, *model.model_fields]
+            raise UserError(f"{file.at(place)}: unknown key (with {name}); {lookup.near_miss(key, allowed)}")
+        expected = PLAIN_TYPES.get(known[key].annotation)
+        if expected is None:
+            continue
+        try:
+            TypeAdapter(expected).validate_python(value, strict=expected is not float)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            inner = ".".join([place, *(str(part) for part in fault["loc"])])
+            raise UserError(f"{file.at(inner)}: {explain(model, fault, file, inner)}") from None
+    missing = [key for key, parameter in known.items() if parameter.required and key not in args]
+    if missing:
+        raise UserError(f"{file.at(section)}: {name} needs {section}.{missing[0]}; it has no default")

@@ -58,15 +58,17 @@ def test_policy(name, times_s):
     documented(policy)
     times_s_T = np.array(times_s, dtype=float)
     span_s = (float(times_s_T[0]), float(times_s_T[-1] + 0.04))
-    args = arguments(lookup.POLICY, name)
-    found = policy(times_s_T, span_s, key=(0, 0, "id"), annotations={}, thumbnails=None, **args)
-    assert len(found) >= 1
-    assert (np.diff(found) > 0).all()
-    assert found[0] >= 0
-    assert found[-1] < len(times_s_T)
-    np.testing.assert_array_equal(
-        found, policy(times_s_T, span_s, key=(0, 0, "id"), annotations={}, thumbnails=None, **args)
-    )
+    thumbnails_THW = np.random.default_rng(0).random((len(times_s_T), 6, 8))
+    annotations = {"onset_s": span_s[0], "apex_s": sum(span_s) / 2, "offset_s": span_s[1]}
+    for key in ((0, 0, "id"), None):
+        supplied = {"key": key, "annotations": annotations, "thumbnails": thumbnails_THW}
+        args = arguments(lookup.POLICY, name)
+        found = policy(times_s_T, span_s, **supplied, **args)
+        assert len(found) >= 1
+        assert (np.diff(found) > 0).all()
+        assert found[0] >= 0
+        assert found[-1] < len(times_s_T)
+        np.testing.assert_array_equal(found, policy(times_s_T, span_s, **supplied, **args))
 
 
 @pytest.mark.parametrize("name", members(lookup.SOURCE))

@@ -101,7 +101,7 @@ def evaluate(
     from emovlm.report.tables import print_table
 
     evaluate_run(found, run, split=split)
-    print_table(load_results(run.folder))
+    print_table(load_results(run.folder), key=runs.evaluation_key(found.evaluate, split or found.evaluate.split))
 
 
 @app.command()

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import torch
-from accelerate.utils import gather_object
-from tqdm import tqdm
+import numpy as np
 
 from emovlm import UserError, processes
 from emovlm import run as runs
 from emovlm.data import splits as data_splits
+from emovlm.evaluate import adjust, protocol, robustness
 from emovlm.evaluate import predictions as border
+from emovlm.evaluate.asking import asker
+from emovlm.evaluate.passes import AS_IS, BLANK, ORDER, ask_rows, views
 from emovlm.evaluate.predictions import Predictions
-from emovlm.evaluate.summary import summarise
-from emovlm.frames.look import look
-from emovlm.metrics import recognition
+from emovlm.evaluate.summary import summarise, validation_scores
 from emovlm.models import load as models
 from emovlm.models import lora
-from emovlm.prompts.collator import Collator, read_texts
-from emovlm.scoring.likelihood import label_scores
+from emovlm.prompts.collator import read_texts
 
 if TYPE_CHECKING:
     import datasets
@@ -36,11 +34,15 @@ def evaluate(recipe: Recipe, run: runs.RunFolder, *, split: str | None = None) -
     state = processes.state()
     vlm = checkpoint(recipe, run)
     vlm.model.to(state.device).eval()
-    found = score_split(vlm.model, vlm.processor, recipe, rows, split)
-    summary = summarise(found, data_splits.train_counts(splits, len(found.classes)))
+    found = predict(vlm.model, vlm.processor, recipe, rows, split)
+    held_out = _held_out(vlm, recipe, splits, split)
+    found, temperature = adjust.adjusted(found, held_out, recipe, run)
+    summary = summarise(found, data_splits.train_counts(splits, len(found.classes)), temperature)
     if state.is_main_process:
-        key = f"{split}-{recipe.evaluate.scorer}"
-        border.write(run.predictions(split, recipe.evaluate.scorer), found)
+        if recipe.evaluate.scorer == "generation":
+            summary |= _audit(found, run, split)
+        key = runs.evaluation_key(recipe.evaluate, split)
+        border.write(run.predictions(key), found)
         runs.update_report(run, recipe, evaluation=(key, summary))
     state.wait_for_everyone()
     return summary
@@ -61,65 +63,70 @@ def checkpoint(recipe: Recipe, run: runs.RunFolder) -> models.Vlm:
     return models.Vlm(lora.load(vlm.model, run.adapter), vlm.processor)
 
 
-def score_split(model: Any, processor: Any, recipe: Recipe, rows: datasets.Dataset, split: str) -> Predictions:
-    """Scores of all rows, the same list on every process: each scores its share, then all are put in order."""
-    state = processes.state()
+def predict(model: Any, processor: Any, recipe: Recipe, rows: datasets.Dataset, split: str) -> Predictions:
+    """The answers to all rows as the model gives them: no prior is taken off. The same on every process."""
     classes = rows.features["label"].names
     texts = read_texts(recipe.prompt.texts, rows["id"])
-    collator = Collator(processor, recipe, classes, with_answers=False, texts=texts)
-    names = [collator.answers.ids(name) for name in classes]
-    mine = list(range(state.process_index, len(rows), state.num_processes))
-    size = recipe.evaluate.batch_size
-    scored = []
-    for start in tqdm(range(0, len(mine), size), desc=f"score {split}", disable=None, leave=False):
-        batch = [rows[index] for index in mine[start : start + size]]
-        clips = [look(row, recipe.frames, (recipe.seed, 0, row["id"])) for row in batch]
-        prompt = {key: value.to(state.device) for key, value in collator.tensors(batch, clips).items()}
-        with torch.no_grad():
-            scores_BC = label_scores(model, prompt, names).cpu().tolist()
-        scored += [
-            border.row_of(row, classes, scores_C, clip.times_s_T.tolist())
-            for row, clip, scores_C in zip(batch, clips, scores_BC, strict=True)
-        ]
-    if state.num_processes > 1:
-        scored = gather_object(scored)
-    order = {row_id: index for index, row_id in enumerate(rows["id"])}
-    scored.sort(key=lambda row: order[row["id"]])
-    assert [row["id"] for row in scored] == list(rows["id"]), "a row was lost or doubled between the processes"
-    return Predictions(header(recipe, classes, split, collator), scored)
+    shown = views(processor, recipe, rows, classes, texts)
+    collator = shown[AS_IS].collator
+    answers = ask_rows(rows, recipe, shown, asker(recipe, model, collator, classes), title=f"score {split}")
+    lines = [_line(row, classes, answer) for row, answer in zip(rows, answers, strict=True)]
+    return Predictions(protocol.header(recipe, collator, classes, split, rows["id"]), lines)
 
 
-def header(recipe: Recipe, classes: list[str], split: str, collator: Collator) -> dict[str, Any]:
-    return {
-        "classes": classes,
-        "scorer": recipe.evaluate.scorer,
-        "prior": None,
-        "split": split,
-        "recipe_hash": runs.recipe_hash(recipe),
-        "protocol": {
-            "score": "log-likelihood of the class name, summed over its tokens and its end-of-turn",
-            "question": collator.question,
-            "frames": recipe.frames.model_dump(mode="json"),
-            "model": recipe.model.name,
-            "train": recipe.train,
-        },
-    }
+def validator(recipe: Recipe) -> Callable[..., tuple[dict[str, float], np.ndarray]] | None:
+    """`(model, processor=) -> ({metric: value}, predicted_C)` for a callback of the training; None if not asked for.
 
-
-def validator(recipe: Recipe) -> Callable[..., dict[str, float]] | None:
-    """`(model, processor) -> {metric: value}` on the validation split, for a callback; None if not asked for."""
+    It scores `select.split`, by default the validation split, as `emovlm evaluate` does, but takes no prior off.
+    """
     if not recipe.evaluate.during_training:
         return None
     splits = data_splits.load(recipe.data)
-    rows = data_splits.pick(splits, "validation")
+    split = recipe.select.split if recipe.select else "validation"
+    rows = data_splits.pick(splits, split)
+    plain = adjust.plain(recipe)
 
-    def validate(model: Any, processor: Any) -> dict[str, float]:
-        found = score_split(model, processor, recipe, rows, "validation")
-        confusion = recognition.confusion(found.targets_N(), found.predicted_N(), len(found.classes))
-        return {
-            "war": float(recognition.war(confusion)),
-            "uar": float(recognition.uar(confusion)),
-            "macro_f1": float(recognition.macro_f1(confusion)),
-        }
+    def validate(model: Any, processor: Any) -> tuple[dict[str, float], np.ndarray]:
+        found = predict(model, processor, plain, rows, split)
+        return validation_scores(found, data_splits.train_counts(splits, len(found.classes)))
 
     return validate
+
+
+def _held_out(vlm: models.Vlm, recipe: Recipe, splits: dict[str, Any], split: str) -> Predictions | None:
+    """The validation split, where something is fitted; never the split that is scored."""
+    asked = recipe.evaluate
+    if asked.tau != "fit" and asked.temperature != "fit":
+        return None
+    if split == "validation":
+        raise UserError(
+            "evaluate.split: validation: tau and temperature are fitted on it, so scoring it too would flatter; score "
+            "another split, or give evaluate.tau a number and evaluate.temperature=none"
+        )
+    rows = data_splits.pick(splits, "validation")
+    return predict(vlm.model, vlm.processor, adjust.plain(recipe, keep_prior=True), rows, "validation")
+
+
+def _line(row: dict[str, Any], classes: list[str], answer: dict[str, Any]) -> dict[str, Any]:
+    def name(scores_C: list[float]) -> str:
+        return classes[int(np.argmax(scores_C))]
+
+    own = answer[AS_IS]
+    if isinstance(own, dict):  # written, and read
+        return border.row_of(row, classes, answer["times_s"], **own)
+    orders = [name(answer[view]) for view in answer if view.startswith(ORDER)]
+    look = {
+        view: name(answer[view])
+        for view in ("blank", "shuffled", "reversed", "single_frame", "other_clip")
+        if view in answer
+    }
+    more = {"orders": orders} if orders else {}
+    more |= {"look": look} if len(look) > 1 else {}
+    more |= {"blank": answer[BLANK]} if BLANK in answer else {}
+    return border.row_of(row, classes, answer["times_s"], scores=own, **more)
+
+
+def _audit(found: Predictions, run: runs.RunFolder, split: str) -> dict[str, Any]:
+    """What the text says against what the scores say, where the split was scored by likelihood before."""
+    path = run.predictions(f"{split}-likelihood")
+    return {"agreement": robustness.agreement(found, border.read(path)) if path.is_file() else None}

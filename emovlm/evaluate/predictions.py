@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from emovlm import UserError
+from emovlm.metrics.recognition import UNREADABLE
 from emovlm.run import write_jsonl
 
 FORMAT = 1
@@ -36,15 +37,31 @@ class Predictions:
         index = {name: c for c, name in enumerate(self.classes)}
         return np.array([index.get(row["target"], -1) for row in self.rows], dtype=np.int64)
 
+    def has_scores(self) -> bool:
+        """False where the model wrote text, which rules have read."""
+        return self.header["scorer"] != "generation"
+
+    def log_probabilities(self) -> bool:
+        """Whether the softmax of the scores is a distribution; a mean over tokens is none."""
+        return self.has_scores() and self.header["protocol"].get("score") != "mean"
+
+    def scores_NC(self) -> np.ndarray:
+        return np.array([row["scores"] for row in self.rows])
+
     def predicted_N(self) -> np.ndarray:
-        """The class with the largest score."""
-        return np.array([row["scores"] for row in self.rows]).argmax(axis=1)
+        """The class with the largest score; of a text the class that was read, -1 where none could be."""
+        if self.has_scores():
+            return self.scores_NC().argmax(axis=1)
+        index = {name: c for c, name in enumerate(self.classes)}
+        return np.array([index.get(row["parsed"], UNREADABLE) for row in self.rows], dtype=np.int64)
 
 
-def row_of(
-    row: Mapping[str, Any], classes: Sequence[str], scores_C: Sequence[float], times_s: Sequence[float]
-) -> dict[str, Any]:
-    """One line of the file. Only what was given to a scorer and what came out of it."""
+def row_of(row: Mapping[str, Any], classes: Sequence[str], times_s: Sequence[float], **answer: Any) -> dict[str, Any]:
+    """One line of the file. Only what was given to a scorer and what came out of it (`answer`).
+
+    answer: `scores`, one a class; or of a scorer that writes `text`, `parsed` and `cut_off`. Beside the scores, where
+    asked for: `raw` (before a prior was taken off), `blank` (of a clip that shows nothing), `look`, `orders`.
+    """
     label = row.get("label")
     return {
         "id": row["id"],
@@ -53,9 +70,9 @@ def row_of(
         "subject": row.get("subject"),
         "source": row.get("source"),
         "media": row["media"],
-        "scores": [float(score) for score in scores_C],
-        "text": None,
-        "parsed": None,
+        "start_s": row.get("start_s"),
+        "end_s": row.get("end_s"),
+        **{"scores": [], "text": None, "parsed": None, **answer},
         "times_s": [round(float(time_s), 6) for time_s in times_s],
         "hit": event_hit(row, times_s),
     }
@@ -96,8 +113,11 @@ def read(path: Path) -> Predictions:
         seen[row_id] = number
         if row.get("target") is not None and row["target"] not in header["classes"]:
             raise UserError(f"{path}:{number}: class '{row['target']}' is not in the header ({header['classes']})")
-        if not isinstance(scores, list) or len(scores) != len(header["classes"]):
-            raise UserError(f"{path}:{number}: one score a class is expected ({len(header['classes'])})")
+        expected = 0 if header.get("scorer") == "generation" else len(header["classes"])
+        if not isinstance(scores, list) or len(scores) != expected:
+            raise UserError(f"{path}:{number}: {expected} scores are expected, one a class (none for generated text)")
+        if row.get("parsed") is not None and row["parsed"] not in header["classes"]:
+            raise UserError(f"{path}:{number}: parsed '{row['parsed']}' is not in the header ({header['classes']})")
         if not all(isinstance(score, int | float) and math.isfinite(score) for score in scores):
             raise UserError(f"{path}:{number}: a score is no finite number: {scores}")
     return Predictions({key: value for key, value in header.items() if key != "format"}, rows)

@@ -1,0 +1,127 @@
+"""One pass over the rows of a split, on all processes: every view of every clip is put to the model once.
+
+B rows of a batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from accelerate.utils import gather_object
+from tqdm import tqdm
+
+from emovlm import processes
+from emovlm.frames import altered
+from emovlm.frames.look import look
+from emovlm.prompts.collator import Collator, Texts
+
+if TYPE_CHECKING:
+    import datasets
+
+    from emovlm.frames.clip import Clip
+    from emovlm.recipe import Recipe
+
+AS_IS, BLANK, ORDER = "as_is", "blank", "order_"
+# A scoring batch -> one answer a row, of plain Python values.
+Ask = Callable[[dict[str, torch.Tensor]], list[Any]]
+
+
+@dataclass(frozen=True)
+class View:
+    """How a row is put to the model: in the prompt of `collator`, its clip through `alter(clip, index of the row)`.
+
+    repeats: the same prompt on the same pixels comes again and again (a blank clip), and is asked once.
+    """
+
+    collator: Collator
+    alter: Callable[[Clip, int], Clip] | None = None
+    repeats: bool = False
+
+
+def views(
+    processor: Any, recipe: Recipe, rows: datasets.Dataset, classes: Sequence[str], texts: Texts
+) -> dict[str, View]:
+    """What the recipe's `evaluate:` asks for; `as_is` first."""
+    asked = recipe.evaluate
+
+    def collator(listed: Sequence[str]) -> Collator:
+        return Collator(processor, recipe, listed, with_answers=False, texts=texts)
+
+    def other_clip(_clip: Clip, index: int) -> Clip:
+        other = rows[(index + len(rows) // 2) % len(rows)]
+        return look(other, recipe.frames, (recipe.seed, 0, other["id"]))
+
+    own = collator(classes)
+    found = {AS_IS: View(own)}
+    if asked.look or asked.prior == "blank":
+        found[BLANK] = View(own, lambda clip, _: altered.blank(clip), repeats=True)
+    if asked.look:
+        found["shuffled"] = View(own, lambda clip, index: altered.shuffled(clip, rows[index]["id"]))
+        found["reversed"] = View(own, lambda clip, _: altered.backwards(clip))
+        found["single_frame"] = View(own, lambda clip, _: altered.frozen(clip))
+        found["other_clip"] = View(own, other_clip)
+    for number in range(1, asked.orders):
+        order = np.random.default_rng([recipe.seed, number]).permutation(len(classes))
+        found[f"{ORDER}{number}"] = View(collator([classes[c] for c in order]))
+    return found
+
+
+def ask_rows(
+    rows: datasets.Dataset, recipe: Recipe, views: Mapping[str, View], ask: Ask, *, title: str
+) -> list[dict[str, Any]]:
+    """A dict a row, in the order of the rows and the same on every process: `times_s`, and the answer to each view.
+
+    Each process asks for its share of the rows; then all are put in order.
+    """
+    state = processes.state()
+    mine = list(range(state.process_index, len(rows), state.num_processes))
+    size = recipe.evaluate.batch_size
+    known: dict[tuple[str, bytes], Any] = {}
+    found: list[tuple[int, dict[str, Any]]] = []
+    for start in tqdm(range(0, len(mine), size), desc=title, disable=None, leave=False):
+        indices = mine[start : start + size]
+        batch = [rows[index] for index in indices]
+        clips = [look(row, recipe.frames, (recipe.seed, 0, row["id"])) for row in batch]
+        answers: list[dict[str, Any]] = [{"times_s": clip.times_s_T.tolist()} for clip in clips]
+        for name, view in views.items():
+            shown = [view.alter(clip, i) if view.alter else clip for clip, i in zip(clips, indices, strict=True)]
+            replies = _ask_once(view, batch, shown, ask, known) if view.repeats else _ask(view, batch, shown, ask)
+            for answer, reply in zip(answers, replies, strict=True):
+                answer[name] = reply
+        found += zip(indices, answers, strict=True)
+    if state.num_processes > 1:
+        found = gather_object(found)
+    found.sort(key=lambda pair: pair[0])
+    assert [index for index, _ in found] == list(range(len(rows))), "a row was lost or doubled between the processes"
+    return [answer for _, answer in found]
+
+
+def _ask(view: View, batch: Sequence[dict[str, Any]], clips: Sequence[Clip], ask: Ask) -> list[Any]:
+    device = processes.state().device
+    prompt = {key: value.to(device) for key, value in view.collator.tensors(batch, clips).items()}
+    with torch.no_grad():
+        return ask(prompt)
+
+
+def _ask_once(
+    view: View, batch: Sequence[dict[str, Any]], clips: Sequence[Clip], ask: Ask, known: dict[tuple[str, bytes], Any]
+) -> list[Any]:
+    keys = [
+        (view.collator.prompt(row, clip), hashlib.blake2b(clip.frames_THWC.tobytes()).digest() + _shape(clip))
+        for row, clip in zip(batch, clips, strict=True)
+    ]
+    new = {key: b for b, key in enumerate(keys) if key not in known}
+    if new:
+        replies = _ask(view, [batch[b] for b in new.values()], [clips[b] for b in new.values()], ask)
+        known.update(zip(new, replies, strict=True))
+    return [known[key] for key in keys]
+
+
+def _shape(clip: Clip) -> bytes:
+    # The clock too: with video input the times are no part of the text.
+    return repr((clip.frames_THWC.shape, clip.times_s_T.tolist())).encode()

@@ -92,6 +92,13 @@ def _effective_prior(run: runs.RunFolder, classes: list[str]) -> np.ndarray:
     """Sampled proportion x class weight, as the ledger of the run counted it."""
     try:
         ledger = json.loads(run.ledger.read_text(encoding="utf-8"))
-        return np.array([ledger["effective_prior"][ledger["classes"].index(name)] for name in classes])
+        prior_C = np.array([ledger["effective_prior"][ledger["classes"].index(name)] for name in classes])
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"evaluate.prior: {run.ledger}: has no effective prior of these classes: {error}") from error
+    never = [name for name, share in zip(classes, prior_C, strict=True) if share <= 0]
+    if never:
+        raise UserError(
+            f"evaluate.prior: {run.ledger}: {', '.join(never)} was never drawn in training, so there is no prior to "
+            "take off; set evaluate.prior to none, blank or batch"
+        )
+    return prior_C

@@ -39,7 +39,7 @@ def _check_generation(file: YamlFile, recipe: Recipe) -> None:
     if asked.scorer != "generation":
         return
     default = type(asked)()
-    for key in ("score", "prior", "tau", "temperature", "orders", "look"):
+    for key in ("score", "synonyms", "prior", "tau", "temperature", "orders", "look"):
         if getattr(asked, key) != getattr(default, key):
             raise UserError(f"{file.at(f'evaluate.{key}')}: goes with scorer=likelihood; generated text has no scores")
 

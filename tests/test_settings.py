@@ -13,6 +13,7 @@ DEMO = Path(__file__).parents[1] / "recipes" / "demo" / "tiny_video.yaml"
     ("changes", "says"),
     [
         (["evaluate.scorer=generation", "evaluate.prior=blank"], "generated text has no scores"),
+        (["evaluate.scorer=generation", "evaluate.synonyms=true"], "generated text has no scores"),
         (["evaluate.scorer=generation", "evaluate.look=true"], "generated text has no scores"),
         (["evaluate.score=mean", "evaluate.prior=batch"], "needs log-probabilities"),
         (["evaluate.score=mean", "evaluate.synonyms=true"], "needs log-probabilities"),
@@ -31,4 +32,4 @@ def test_contradictions(changes, says):
 def test_what_goes_together():
     recipe.load(DEMO, ["loss.over_classes=cross_entropy", "evaluate.prior=effective", "evaluate.tau=fit"])
     recipe.load(DEMO, ["train=none", "evaluate.prior=blank"])
-    recipe.load(DEMO, ["evaluate.scorer=generation", "evaluate.synonyms=true"])
+    recipe.load(DEMO, ["evaluate.scorer=generation", "evaluate.max_new_tokens=64"])

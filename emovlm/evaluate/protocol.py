@@ -24,7 +24,7 @@ SCORES = {
 def header(recipe: Recipe, collator: Collator, classes: list[str], split: str, ids: list[str]) -> dict[str, Any]:
     """The first line of predictions.jsonl. Whatever could change a score is in `protocol`."""
     asked = recipe.evaluate
-    scorer: dict[str, Any] = {"max_new_tokens": asked.max_new_tokens, "synonyms": asked.synonyms}
+    scorer: dict[str, Any] = {"max_new_tokens": asked.max_new_tokens, "synonyms": True}
     if asked.scorer == "likelihood":
         scorer = {"score": asked.score, "score_means": SCORES[asked.score], "synonyms": asked.synonyms}
     return {

@@ -62,5 +62,5 @@ def test_an_unknown_label_gets_a_near_miss():
 
 
 def test_no_class_at_all_is_refused():
-    with pytest.raises(UserError, match="data.classes: is empty"):
+    with pytest.raises(UserError, match=r"data\.classes: is empty"):
         labels.check_classes([])

@@ -126,3 +126,17 @@ def test_the_protocol_is_whole(trained):
     assert told == found.header["protocol"]
     assert (told["split"], told["num_rows"], told["score"], told["train"]) == ("test", 21, "sum", "lora")
     assert len(told["ids_hash"]) == len(told["prompt_hash"]) == 16
+
+
+def test_what_is_written_is_read_and_set_against_the_scores(trained):
+    _, by_score = scored(trained)
+    summary, found = scored(trained, scorer="generation", max_new_tokens=8)
+    assert all(row["scores"] == [] and isinstance(row["text"], str) for row in found.rows)
+    assert all((row["parsed"] is None) == (row["unread"] is not None) for row in found.rows)
+    same = (found.predicted_N() == by_score.predicted_N()).mean()
+    assert summary["agreement"]["share"] == pytest.approx(same)
+    assert same > 0.9  # it was trained to write a class name and nothing else
+    assert summary["cut_off"] == 0
+    short, found = scored(trained, scorer="generation", max_new_tokens=1)
+    assert short["cut_off"] == len(found.rows)
+    assert short["unreadable"] == sum(row["parsed"] is None for row in found.rows)

@@ -105,6 +105,21 @@ def test_copies_of_the_cache_give_the_same(family, monkeypatch):
         torch.testing.assert_close(likelihood.label_scores(model, prompt, NAMES), in_one_row, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_gradients_equal_those_of_brute_force(family):
+    """A loss over all classes is trained through the shared prefix."""
+    model = tiny(family).requires_grad_(False)
+    embeddings = model.get_input_embeddings().requires_grad_(True)
+    prompt = prompt_of(model, family)
+    found = []
+    for score in (likelihood.label_scores, likelihood.label_scores_apart):
+        model.zero_grad()
+        score(model, prompt, NAMES).log_softmax(-1)[:, 1].sum().backward()
+        found.append(embeddings.weight.grad.clone())
+    torch.testing.assert_close(*found, atol=1e-4, rtol=1e-4)
+    assert found[0].abs().max() > 0.01
+
+
 def only_first(prompt):
     first = {key: value[:1] for key, value in prompt.items()}
     if "pixel_values" in prompt:

@@ -122,6 +122,7 @@ def test_not_happy_is_not_happy(text):
         ("The person is not happy. Sad.", "sad"),
         ("not happy; sad", "sad"),
         ("not happy — sad", "sad"),
+        ("not happy - sad", "sad"),
         ("sad, not happy", "sad"),
         ("sad rather than happy", "sad"),
         ("Rather than happy, she looks sad", "sad"),

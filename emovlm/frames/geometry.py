@@ -1,4 +1,4 @@
-"""Pixels brought upright, square and within a budget. Pure.
+"""Pixels cut out, brought upright, square and within a budget. Pure.
 
 Marks of orientation are applied after the resize: a quarter turn is exact, and turning the small picture is cheaper.
 """
@@ -6,10 +6,14 @@ Marks of orientation are applied after the resize: a quarter turn is exact, and 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 from PIL import Image
+
+from emovlm.frames import boxes
+from emovlm.frames.boxes import Box
 
 # (a, b, c, d) of a display matrix with x' = a x + c y, y' = b x + d y and y pointing down -> the PIL operation.
 TURNS: dict[tuple[int, ...], Image.Transpose | None] = {
@@ -22,6 +26,19 @@ TURNS: dict[tuple[int, ...], Image.Transpose | None] = {
     (0, 1, 1, 0): Image.Transpose.TRANSPOSE,
     (0, -1, -1, 0): Image.Transpose.TRANSVERSE,
 }
+
+
+@dataclass(frozen=True)
+class View:
+    """What is shown of a picture: the part `crop` of it (None: all), in at most `max_pixels`; `rough`: in a hurry."""
+
+    max_pixels: int
+    crop: Box | None = None
+    rough: bool = False
+
+    def part_px(self, size: tuple[int, int], turn: Image.Transpose | None) -> tuple[int, int, int, int]:
+        """(left, top, right, bottom) of the part in a stored picture of `size` that `turn` brings upright."""
+        return boxes.in_pixels(boxes.unturned(self.crop or boxes.WHOLE, turn), size)
 
 
 def turn_of(matrix: bytes) -> Image.Transpose | None:
@@ -51,9 +68,16 @@ def fitted_size(width_px: int, height_px: int, pixel_aspect: Fraction | None, ma
     return width, max(1, min(height, max_pixels // width))
 
 
-def resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """PIL's bicubic, which averages over the covered area when it shrinks (no aliasing)."""
-    return picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC)
+def resized(
+    picture: Image.Image, part_px: tuple[int, int, int, int], size: tuple[int, int], *, rough: bool = False
+) -> Image.Image:
+    """A part of the picture at `size`, by PIL's bicubic, which averages over the covered area when it shrinks (no
+    aliasing). `rough`: whole pixels are averaged first, six times faster for a thumbnail.
+    """
+    left, top, right, bottom = part_px
+    if (right - left, bottom - top) == size:
+        return picture if picture.size == size else picture.crop(part_px)
+    return picture.resize(size, Image.Resampling.BICUBIC, box=part_px, reducing_gap=1.0 if rough else None)
 
 
 def over_white(picture: Image.Image) -> Image.Image:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emovlm import UserError, lookup
-from emovlm.frames import decode
+from emovlm.frames import cache as caches
+from emovlm.frames import crop
+from emovlm.frames.cache import Part
 from emovlm.frames.clip import Choose, Clip
 
 if TYPE_CHECKING:
@@ -17,26 +21,48 @@ if TYPE_CHECKING:
 
 # What a policy may know of a row. Not its label: a choice of frames that depends on it would give the answer away.
 ANNOTATIONS = ("onset_s", "apex_s", "offset_s", "action_units", "box")
+# Of the small frames that a policy looks at: 85 x 48 of a wide clip.
+THUMBNAIL_PIXELS = 4096
 
+Policy = Callable[..., np.ndarray]
 # (times_s_T, span_s, the policy's indices_K) -> the indices of the frames that are to be read as well.
-Also: TypeAlias = Callable[[np.ndarray, tuple[float, float], np.ndarray], np.ndarray]
+Also = Callable[[np.ndarray, tuple[float, float], np.ndarray], np.ndarray]
 
 
-def look(row: Mapping[str, Any], frames: Frames, key: tuple[int, int, str], also: Also | None = None) -> Clip:
+def look(row: Mapping[str, Any], frames: Frames, key: tuple[int, int, str] | None, also: Also | None = None) -> Clip:
     """Choose and decode the frames of one row.
 
-    key: (seed, epoch, id), the only randomness of a policy. also: what is to be read beside the policy's choice; it may
-    be asked several times, and the last time counts. Raises ClipError for a file that cannot be read, UserError for a
-    policy that breaks its contract.
+    key: (seed, epoch, id), the only randomness of a policy; None where a model is scored, which is not random. also:
+    what is to be read beside the policy's choice; it may be asked several times, and the last time counts. Raises
+    ClipError for a file that cannot be read, UserError for a policy that breaks its contract.
     """
-    annotations = {name: row[name] for name in ANNOTATIONS if row.get(name) is not None}
+    folder = getattr(frames, "cache", None)
+    cache = None if folder is None else caches.at(folder, getattr(frames, "cache_gb", 20.0))
+    part = Part(row["media"], row.get("start_s"), row.get("end_s"))
+    cut = crop.cut_of(row, part, getattr(frames, "crop", "none"), getattr(frames, "crop_margin", 0.25), cache)
+    part = replace(part, crop=cut.box)
     policy = lookup.resolve(lookup.POLICY, frames.pick)
-    choose = functools.partial(_checked, policy, frames.pick, dict(frames.args), annotations, key)
+    thumbnails_THW = None
+    if needs(policy, "thumbnails"):
+        small = caches.read(cache, part, _all, max_pixels=THUMBNAIL_PIXELS, rough=True)
+        thumbnails_THW = crop.without_eyes(small.frames_THWC.mean(axis=3, dtype=np.float32), cut)
+    given = {name: row[name] for name in ANNOTATIONS if row.get(name) is not None}
+    supplied = {"annotations": given, "key": key, "thumbnails": thumbnails_THW}
+    choose = functools.partial(_checked, policy, frames, row["id"], supplied)
     if also:
         choose = functools.partial(_with_more, choose, also)
-    return decode.read(
-        row["media"], choose, start_s=row.get("start_s"), end_s=row.get("end_s"), max_pixels=frames.max_pixels
-    )
+    every = key is not None and needs(policy, "key")
+    return caches.read(cache, part, choose, max_pixels=frames.max_pixels, every=every)
+
+
+def needs(policy: Policy, name: str) -> bool:
+    """Whether a policy takes `thumbnails` or `key` without a default: it looks, or is random."""
+    parameter = inspect.signature(policy).parameters.get(name)
+    return parameter is not None and parameter.default is inspect.Parameter.empty
+
+
+def _all(times_s_T: np.ndarray, _span_s: tuple[float, float]) -> np.ndarray:
+    return np.arange(len(times_s_T))
 
 
 def _with_more(choose: Choose, also: Also, times_s_T: np.ndarray, span_s: tuple[float, float]) -> np.ndarray:
@@ -45,20 +71,25 @@ def _with_more(choose: Choose, also: Also, times_s_T: np.ndarray, span_s: tuple[
 
 
 def _checked(
-    policy: Callable[..., np.ndarray],
-    name: str,
-    args: dict[str, Any],
-    annotations: dict[str, Any],
-    key: tuple[int, int, str],
+    policy: Policy,
+    frames: Frames,
+    row_id: str,
+    supplied: dict[str, Any],
     times_s_T: np.ndarray,
     span_s: tuple[float, float],
 ) -> np.ndarray:
-    found = policy(times_s_T, span_s, **args, annotations=annotations, key=key, thumbnails=None)
+    seen = supplied["thumbnails"]
+    if seen is not None and len(seen) != len(times_s_T):
+        return np.array([0])  # asked on a guess at the times that decoding has proven wrong: it will be asked again
+    try:
+        found = policy(times_s_T, span_s, **frames.args, **supplied)
+    except UserError as error:
+        raise UserError(f"row {row_id}: {error}") from None
     indices_T = np.asarray(found)
     whole = indices_T.ndim == 1 and indices_T.size > 0 and np.issubdtype(indices_T.dtype, np.integer)
     if not whole or np.any(np.diff(indices_T) <= 0) or indices_T[0] < 0 or indices_T[-1] >= len(times_s_T):
         raise UserError(
-            f"frames.pick: {name} gave {found!r} for {len(times_s_T)} frames; a policy returns at least one index, "
-            "whole numbers, strictly ascending, each below the number of frames"
+            f"frames.pick: {frames.pick} gave {found!r} for {len(times_s_T)} frames; a policy returns at least one "
+            "index, whole numbers, strictly ascending, each below the number of frames"
         )
     return indices_T

@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 from emovlm.frames import geometry
 from emovlm.frames.clip import Choose, Clip, ClipError
+from emovlm.frames.geometry import View
 
 # Named, because PIL otherwise takes an MPEG video for a picture. ANIMATED: more than one frame makes it a moving clip.
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
@@ -34,23 +35,26 @@ def is_picture(path: str) -> bool:
         return False
 
 
-def read_pictures(paths: list[str], choose: Choose, *, max_pixels: int) -> Clip:
+def read_pictures(paths: list[str], choose: Choose, view: View) -> Clip:
     """The chosen pictures, all at the size of the first of them. Raises ClipError, also for unlike aspects."""
     times_s_T = np.arange(len(paths), dtype=np.float64)
     indices = choose(times_s_T, (0.0, float(len(paths))))
     frames: list[np.ndarray] = []
+    shape: tuple[int, int] = (0, 0)
     size: tuple[int, int] = (0, 0)
     for index in indices:
         picture = _upright(paths[index])
+        part = view.part_px(picture.size, None)
         if not frames:
-            size = geometry.fitted_size(*picture.size, None, max_pixels)
-        elif not geometry.same_shape(picture.size, size):
+            shape = picture.size
+            size = geometry.fitted_size(part[2] - part[0], part[3] - part[1], None, view.max_pixels)
+        elif not geometry.same_shape(picture.size, shape):
             raise ClipError(
                 f"{paths[index]}: is {picture.width}x{picture.height} and the clip's first picture, "
                 f"{paths[indices[0]]}, has another aspect; crop or pad the pictures of a clip alike"
             )
-        frames.append(np.asarray(geometry.resized(picture, size)))
-    return Clip(np.stack(frames), times_s_T[indices], timed=False, num_visible=len(paths))
+        frames.append(np.asarray(geometry.resized(picture, part, size, rough=view.rough)))
+    return Clip(np.stack(frames), times_s_T[indices], timed=False, num_visible=len(paths), crop=view.crop)
 
 
 def _upright(path: str) -> Image.Image:

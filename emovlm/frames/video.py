@@ -16,6 +16,7 @@ import numpy as np
 from emovlm.frames import geometry
 from emovlm.frames.clip import Choose, Clip, ClipError
 from emovlm.frames.container import Frame, Tick, Video
+from emovlm.frames.geometry import View
 
 # A span that begins later than this is reached by a jump to the key frame before it.
 JUMP_AFTER_S = 4.0
@@ -41,17 +42,18 @@ class Visible:
         return asked_s[0], min(asked_s[1], float((self.end_pts - self.first_pts) * self.time_base))
 
 
-def read_video(path: str, choose: Choose, asked_s: tuple[float, float], *, max_pixels: int) -> Clip:
+def read_video(path: str, choose: Choose, asked_s: tuple[float, float], view: View) -> Clip:
     """The frames of the span that `choose` picks; see decode.read. Raises ClipError."""
     guess = _guess(path, asked_s)
     for _ in range(3):
         indices = choose(guess.times_s_T(), guess.span_s(asked_s)) if guess.pts_T else np.array([], dtype=np.int64)
         wanted = indices.tolist()
-        seen, pixels = _decode(path, asked_s, wanted, max_pixels)
+        seen, pixels = _decode(path, asked_s, wanted, view)
         if not seen.pts_T:
             raise ClipError(f"{path}: {_nothing_there(seen, asked_s)}")
         if seen == guess:
-            return Clip(np.stack([pixels[i] for i in wanted]), seen.times_s_T()[indices], True, len(seen.pts_T))
+            frames_THWC = np.stack([pixels[i] for i in wanted])
+            return Clip(frames_THWC, seen.times_s_T()[indices], True, len(seen.pts_T), view.crop)
         guess = seen
     raise ClipError(f"{path}: passes over the file gave different frame times; re-encode it")
 
@@ -75,7 +77,7 @@ def _guess(path: str, asked_s: tuple[float, float]) -> Visible:
 
 
 def _decode(
-    path: str, asked_s: tuple[float, float], wanted: Collection[int], max_pixels: int
+    path: str, asked_s: tuple[float, float], wanted: Collection[int], view: View
 ) -> tuple[Visible, dict[int, np.ndarray]]:
     """One pass: the times of the span's frames, and the pixels of those whose place in the span is in `wanted`."""
     if asked_s[0] > JUMP_AFTER_S:
@@ -83,9 +85,9 @@ def _decode(
             found = _jump(source, asked_s[0])
             if found is not None:
                 first_pts, frames = found
-                return _pixels(source, frames, first_pts, asked_s, wanted, max_pixels)
+                return _pixels(source, frames, first_pts, asked_s, wanted, view)
     with Video(path) as source:
-        return _pixels(source, source.frames(), None, asked_s, wanted, max_pixels)
+        return _pixels(source, source.frames(), None, asked_s, wanted, view)
 
 
 def _jump(source: Video, start_s: float) -> tuple[int, Iterator[Frame]] | None:
@@ -112,7 +114,7 @@ def _pixels(
     first_pts: int | None,
     asked_s: tuple[float, float],
     wanted: Collection[int],
-    max_pixels: int,
+    view: View,
 ) -> tuple[Visible, dict[int, np.ndarray]]:
     seen = Visible(source.time_base)
     pixels: dict[int, np.ndarray] = {}
@@ -121,14 +123,15 @@ def _pixels(
     for place, frame in enumerate(_walk(frames, seen, asked_s, source.tick_guess, first_pts)):
         if place not in wanted:
             continue
-        picture = source.picture(frame)
+        picture, turn = source.picture(frame), source.turn(frame)
+        part = view.part_px(picture.size, turn)
         if stored is None:
             stored = picture.size
-            size = geometry.fitted_size(*stored, source.pixel_aspect, max_pixels)
+            size = geometry.fitted_size(part[2] - part[0], part[3] - part[1], source.pixel_aspect, view.max_pixels)
         elif not geometry.same_shape(picture.size, stored):
             change = f"{stored[0]}x{stored[1]} to {picture.width}x{picture.height}"
             raise ClipError(f"{source.path}: the picture changes from {change} on the way; re-encode it at one size")
-        picture, turn = geometry.resized(picture, size), source.turn(frame)
+        picture = geometry.resized(picture, part, size, rough=view.rough)
         pixels[place] = np.asarray(picture if turn is None else picture.transpose(turn))
     return seen, pixels
 

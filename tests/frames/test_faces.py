@@ -43,11 +43,6 @@ def test_one_person_is_followed(seen, expected):
     assert one_person(seen) == expected
 
 
-def test_overlap_by_hand():
-    assert faces.overlap((0, 0, 0.5, 1), (0.25, 0, 0.75, 1)) == pytest.approx(1 / 3)
-    assert faces.overlap((0, 0, 0.5, 1), (0.5, 0, 1, 1)) == 0
-
-
 def test_two_people_who_stand_close_do_not_change_places():
     # The face of frame 1 overlaps both of frame 0 (.6 and 1): the best pair is taken first.
     left, right = face(0.1, 0, 0.5, 1), face(0.2, 0, 0.6, 1)

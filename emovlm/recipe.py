@@ -140,7 +140,8 @@ class Evaluate(Section):
     scorer `likelihood`: `score` of each class name: its tokens' sum, the `trie` of all names, or the `mean` (which is
     no probability); `prior`, `tau` times, is taken off. `generation`: the model writes, rules read.
     `fit` (tau, temperature): on the validation split. `orders`: list the classes in so many orders and count who flips.
-    `look`: score blank, shuffled, reversed, single frames and another clip as well.
+    `look`: score blank, shuffled, reversed, single frames and another clip as well. `words`: score each class by its
+    most frequent and by its rarest word as well.
     """
 
     split: Literal["train", "validation", "test"] = "test"
@@ -152,6 +153,7 @@ class Evaluate(Section):
     temperature: Literal["none", "fit"] = "none"
     orders: int = Field(default=1, ge=1)
     look: bool = False
+    words: bool = False
     max_new_tokens: int = Field(default=32, gt=0)
     batch_size: int = Field(default=8, gt=0)
     during_training: int | None = Field(default=None, gt=0)

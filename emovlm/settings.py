@@ -39,7 +39,7 @@ def _check_generation(file: YamlFile, recipe: Recipe) -> None:
     if asked.scorer != "generation":
         return
     default = type(asked)()
-    for key in ("score", "synonyms", "prior", "tau", "temperature", "orders", "look"):
+    for key in ("score", "synonyms", "prior", "tau", "temperature", "orders", "look", "words"):
         if getattr(asked, key) != getattr(default, key):
             raise UserError(f"{file.at(f'evaluate.{key}')}: goes with scorer=likelihood; generated text has no scores")
 
@@ -58,6 +58,8 @@ def _check_scores(file: YamlFile, recipe: Recipe) -> None:
                 f"{file.at('evaluate.temperature')}: a mean over tokens is no log-probability, so it has no "
                 "calibration; set evaluate.score to sum or trie"
             )
+    if asked.words and asked.synonyms:
+        raise UserError(f"{file.at('evaluate.words')}: pools no synonyms but tells them apart; set one of the two")
     if asked.tau == "fit" and asked.prior not in ("effective", "blank", "batch"):
         raise UserError(f"{file.at('evaluate.tau')}: fit needs evaluate.prior: effective, blank or batch")
     if asked.prior in ("effective", "label_shift") and recipe.train == "none":

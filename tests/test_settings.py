@@ -18,6 +18,7 @@ DEMO = Path(__file__).parents[1] / "recipes" / "demo" / "tiny_video.yaml"
         (["evaluate.score=mean", "evaluate.prior=batch"], "needs log-probabilities"),
         (["evaluate.score=mean", "evaluate.synonyms=true"], "needs log-probabilities"),
         (["evaluate.score=mean", "evaluate.temperature=fit"], "has no calibration"),
+        (["evaluate.words=true", "evaluate.synonyms=true"], "set one of the two"),
         (["evaluate.tau=fit"], "fit needs evaluate.prior"),
         (["train=none", "evaluate.prior=effective"], "blank or batch estimate the base's own"),
         (["loss.over_classes=logit_adjusted", "evaluate.prior=effective"], "would correct twice"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def plain(recipe: Recipe, *, keep_prior: bool = False) -> Recipe:
     """The recipe without what only the final scoring does; `keep_prior`: with what its prior needs to be measured."""
     asked = recipe.evaluate
-    changes: dict[str, Any] = {"orders": 1, "look": False, "tau": 1.0, "temperature": "none"}
+    changes: dict[str, Any] = {"orders": 1, "look": False, "words": False, "tau": 1.0, "temperature": "none"}
     if not keep_prior:
         changes["prior"] = "none"
     return recipe.model_copy(update={"evaluate": asked.model_copy(update=changes)})

@@ -13,7 +13,7 @@ from emovlm.data import splits as data_splits
 from emovlm.evaluate import adjust, protocol, robustness
 from emovlm.evaluate import predictions as border
 from emovlm.evaluate.asking import asker
-from emovlm.evaluate.passes import AS_IS, BLANK, ORDER, ask_rows, views
+from emovlm.evaluate.passes import ALTERED, AS_IS, BLANK, ORDER, ask_rows, views
 from emovlm.evaluate.predictions import Predictions
 from emovlm.evaluate.summary import summarise, validation_scores
 from emovlm.models import load as models
@@ -108,22 +108,17 @@ def _held_out(vlm: models.Vlm, recipe: Recipe, splits: dict[str, Any], split: st
 
 
 def _line(row: dict[str, Any], classes: list[str], answer: dict[str, Any]) -> dict[str, Any]:
-    def name(scores_C: list[float]) -> str:
-        return classes[int(np.argmax(scores_C))]
+    def name(view: str) -> str:
+        return classes[int(np.argmax(answer[view]["scores"]))]
 
-    own = answer[AS_IS]
-    if isinstance(own, dict):  # written, and read
-        return border.row_of(row, classes, answer["times_s"], **own)
-    orders = [name(answer[view]) for view in answer if view.startswith(ORDER)]
-    look = {
-        view: name(answer[view])
-        for view in ("blank", "shuffled", "reversed", "single_frame", "other_clip")
-        if view in answer
-    }
-    more = {"orders": orders} if orders else {}
-    more |= {"look": look} if len(look) > 1 else {}
-    more |= {"blank": answer[BLANK]} if BLANK in answer else {}
-    return border.row_of(row, classes, answer["times_s"], scores=own, **more)
+    more: dict[str, Any] = dict(answer[AS_IS])
+    if orders := [name(view) for view in answer if view.startswith(ORDER)]:
+        more["orders"] = orders
+    if ALTERED[-1] in answer:
+        more["look"] = {view: name(view) for view in ALTERED}
+    if BLANK in answer:
+        more["blank"] = answer[BLANK]["scores"]
+    return border.row_of(row, classes, answer["times_s"], **more)
 
 
 def _audit(found: Predictions, run: runs.RunFolder, split: str) -> dict[str, Any]:

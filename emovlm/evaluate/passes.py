@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from emovlm.recipe import Recipe
 
 AS_IS, BLANK, ORDER = "as_is", "blank", "order_"
+ALTERED = (BLANK, "shuffled", "reversed", "single_frame", "other_clip")
 # A scoring batch -> one answer a row, of plain Python values.
 Ask = Callable[[dict[str, torch.Tensor]], list[Any]]
 

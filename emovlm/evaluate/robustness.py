@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from emovlm.data.synonyms import class_synonyms
 from emovlm.evaluate.predictions import Predictions
 from emovlm.metrics import recognition
+from emovlm.metrics.collapse import frequent_and_rare
 
 # Below this loss of UAR on a clip that shows nothing, or another one, the model can be said to ignore the video.
 LOOKS = 0.02
@@ -22,6 +24,8 @@ def summary(labelled: Predictions) -> dict[str, Any]:
     rows, found = labelled.rows, {}
     if rows[0].get("look"):
         found["look"] = _look(labelled)
+    if rows[0].get("words"):
+        found["words"] = _words(labelled)
     if rows[0].get("orders"):
         found["orders"] = _orders(labelled)
     if "cut_off" in rows[0]:
@@ -60,6 +64,19 @@ def _look(labelled: Predictions) -> dict[str, Any]:
         }
     ignores = all(altered[name]["uar_change"] > -LOOKS for name in ("blank", "other_clip"))
     return {"altered": altered, "ignores_video": ignores}
+
+
+def _words(labelled: Predictions) -> dict[str, Any]:
+    """UAR and recalls where each class goes by its most frequent, and where it goes by its rarest word."""
+    words = frequent_and_rare(class_synonyms(labelled.classes))
+    index = {name: c for c, name in enumerate(labelled.classes)}
+    found = {}
+    for kind in labelled.rows[0]["words"]:
+        answers_N = np.array([index[row["words"][kind]] for row in labelled.rows])
+        counts_CP = recognition.confusion(labelled.targets_N(), answers_N, len(index))
+        recalls = [float(recall) if np.isfinite(recall) else None for recall in recognition.recall_C(counts_CP)]
+        found[kind] = {"words": words[kind], "uar": float(recognition.uar(counts_CP)), "recall": recalls}
+    return found
 
 
 def _orders(labelled: Predictions) -> dict[str, Any]:

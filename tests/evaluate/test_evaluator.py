@@ -120,6 +120,15 @@ def test_trie_and_mean_and_synonyms_are_named(trained):
             np.testing.assert_allclose(np.exp(found.scores_NC()).sum(axis=1), 1, atol=1e-6)
 
 
+def test_frequent_and_rare_words(trained):
+    _, plain = scored(trained)
+    summary, found = scored(trained, words=True)
+    np.testing.assert_allclose(found.scores_NC(), plain.scores_NC(), atol=1e-5)  # by the classes' own names
+    assert summary["words"]["frequent"]["words"]["fear"] == "fear"
+    assert summary["words"]["rare"]["words"]["happy"] != "happy"
+    assert set(summary["words"]["rare"]) == {"words", "uar", "recall"}
+
+
 def test_the_protocol_is_whole(trained):
     summary, found = scored(trained)
     told = summary["protocol"]

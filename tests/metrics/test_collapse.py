@@ -119,3 +119,11 @@ def test_alarms_are_raised_when_something_happens_and_not_again():
     assert c.alarms([9, 1, 0, 0], [9, 1, 0, 0], 0.5) == quiet
     assert c.alarms([9, 1, 0, 0], [2, 1, 1, 0], 0.5) == quiet
     assert c.alarms([2, 1, 1, 0], [0, 0, 0, 0], 0.5).stopped == [0, 1, 2]
+
+
+def test_the_most_and_the_least_common_word_of_a_class():
+    found = c.frequent_and_rare({"happy": ["happy", "joyous", "elated"], "odd": ["odd"]})
+    assert found["frequent"] == {"happy": "happy", "odd": "odd"}
+    assert found["rare"]["happy"] in ("joyous", "elated")
+    zipf = dict(zip(("joyous", "elated"), c.word_frequency(["joyous", "elated"]), strict=True))
+    assert found["rare"]["happy"] == min(zipf, key=lambda word: zipf[word])

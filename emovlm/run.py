@@ -105,6 +105,16 @@ def recipe_hash(recipe: Recipe) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def training_hash(recipe: Recipe) -> str:
+    """Identity of what is trained: whatever only says how the result is scored is no part of it."""
+    asked = recipe.evaluate
+    kept = {"during_training": asked.during_training}
+    if recipe.select:
+        kept |= {"score": asked.score, "synonyms": asked.synonyms, "scorer": asked.scorer}
+    default = type(asked)()
+    return recipe_hash(recipe.model_copy(update={"evaluate": default.model_copy(update=kept)}))
+
+
 def begin(recipe: Recipe, run: RunFolder, *, world_size: int = 1, device: str = "cpu") -> None:
     """Claim the folder for this recipe: write recipe.yaml and env.json."""
     run.folder.mkdir(parents=True, exist_ok=True)

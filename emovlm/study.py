@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ ZERO_SHOT_OVERRIDES = ["train=none"]
 class Study(Section):
     """One comparison. `recipe` lies beside the study file; every arm is a list of overrides `a.b=value`.
 
+    Arms that differ in how they are scored alone (`evaluate.prior=effective`) share one training.
     `grid` makes arms out of all combinations of its values; with `arms` too, every arm is crossed with them.
     `contrast: [arm, control]` is named before anything runs. With `folds` (their numbers, from 1) every arm and seed is
     run for each of them: the folds of `data.splits.folds`, or else those of a source that takes `data.fold`.
@@ -72,13 +73,14 @@ class Study(Section):
 
 @dataclass(frozen=True)
 class Planned:
-    """One run of a study."""
+    """One run of a study, or another scoring of one: then trained_as is the recipe that it was trained by."""
 
     arm: str
     fold: int | None
     seed: int
     recipe: Recipe
     run: runs.RunFolder
+    trained_as: Recipe
 
     @property
     def name(self) -> str:
@@ -86,12 +88,16 @@ class Planned:
         fold = "" if self.fold is None else f"fold {self.fold}, "
         return f"{self.arm}, {fold}seed {self.seed}"
 
+    @property
+    def key(self) -> str:
+        """The name of its scores in report.json."""
+        return runs.evaluation_key(self.recipe.evaluate, self.recipe.evaluate.split)
+
     def done(self) -> bool:
         """Scored under the same recipe, so that nothing is left to do."""
-        if runs.stored_hash(self.run) != runs.recipe_hash(self.recipe) or not self.run.report.is_file():
+        if runs.stored_hash(self.run) != runs.recipe_hash(self.trained_as) or not self.run.report.is_file():
             return False
-        wanted = runs.evaluation_key(self.recipe.evaluate, self.recipe.evaluate.split)
-        return wanted in json.loads(self.run.report.read_text("utf-8"))["evaluations"]
+        return self.key in json.loads(self.run.report.read_text("utf-8"))["evaluations"]
 
 
 def load(path: Path, overrides: list[str] | None = None) -> Study:
@@ -106,12 +112,12 @@ def folder_of(study: Study, path: Path) -> Path:
 def plan(study: Study, path: Path) -> list[Planned]:
     """All runs in order, zero-shot first. Every recipe is checked here, before the first one starts."""
     arms = {ZERO_SHOT: ZERO_SHOT_OVERRIDES} if study.zero_shot else {}
-    planned = []
+    planned: list[Planned] = []
     for arm, overrides in (arms | study.all_arms()).items():
         for fold in study.folds or [None]:
             # Nothing is trained, so what only concerns training (a seed) must not make another run of it.
             for seed in study.seeds[:1] if arm == ZERO_SHOT else study.seeds:
-                planned.append(_planned(study, path, arm, overrides, fold, seed))
+                planned.append(_sharing(_planned(study, path, arm, overrides, fold, seed), planned))
     steps = {entry.recipe.trainer.get("max_steps", -1) for entry in planned}
     if len(steps) > 1 or steps == {-1}:
         raise UserError(f"{path}: arms are compared at equal optimiser steps: set trainer.max_steps in the recipe")
@@ -126,7 +132,18 @@ def _planned(study: Study, path: Path, arm: str, overrides: list[str], fold: int
     except UserError as error:
         raise UserError(f"{path}: arm '{arm}': {error}") from None
     run = runs.RunFolder((folder if fold is None else folder / f"fold{fold}") / f"seed{seed}")
-    return Planned(arm, fold, seed, found.model_copy(update={"output": run.folder}), run)
+    found = found.model_copy(update={"output": run.folder})
+    return Planned(arm, fold, seed, found, run, trained_as=found)
+
+
+def _sharing(entry: Planned, earlier: list[Planned]) -> Planned:
+    """`entry`, in the folder of an earlier one that is trained alike and only scored otherwise."""
+    own = runs.training_hash(entry.recipe)
+    for other in earlier:
+        if runs.training_hash(other.recipe) == own and other.trained_as is other.recipe and other.key != entry.key:
+            found = entry.recipe.model_copy(update={"output": other.run.folder})
+            return replace(entry, recipe=found, run=other.run, trained_as=other.recipe)
+    return entry
 
 
 def _fold_key(base: Path, overrides: list[str]) -> str:
@@ -153,7 +170,7 @@ def conduct(
     for entry in planned:
         if entry in done:
             continue
-        if entry.arm != ZERO_SHOT and not entry.run.trained():
+        if entry.recipe.train != "none" and not entry.run.trained():
             train(entry)
         evaluate(entry)
     write(study, path, planned, folder)
@@ -170,7 +187,13 @@ def write(study: Study, path: Path, planned: list[Planned], folder: Path) -> Non
         overrides = study.all_arms().get(entry.arm, ZERO_SHOT_OVERRIDES)
         arm = arms.setdefault(
             entry.arm,
-            {"name": entry.arm, "zero_shot": entry.arm == ZERO_SHOT, "overrides": overrides, "runs": []},
+            {
+                "name": entry.arm,
+                "zero_shot": entry.arm == ZERO_SHOT,
+                "overrides": overrides,
+                "evaluation": entry.key,
+                "runs": [],
+            },
         )
         fold = {} if entry.fold is None else {"fold": entry.fold}
         arm["runs"].append({"seed": entry.seed, **fold, "folder": str(entry.run.folder.relative_to(folder))})

@@ -49,8 +49,8 @@ def conduct(path):
 
     def evaluate(entry):
         did.append(("evaluate", *named(entry)))
-        runs.begin(entry.recipe, entry.run)
-        runs.update_report(entry.run, entry.recipe, evaluation=("test-likelihood", {}))
+        runs.begin(entry.trained_as, entry.run)
+        runs.update_report(entry.run, entry.recipe, evaluation=(entry.key, {}))
 
     return did, study.conduct(study.load(path), path, train=train, evaluate=evaluate)
 
@@ -75,6 +75,25 @@ def test_only_the_changed_arm_is_run_again(write):
     did, counts = conduct(path)
     assert did == [(verb, "balanced", seed) for seed in (0, 1) for verb in ("train", "evaluate")]
     assert counts == (2, 5)
+
+
+SCORED_TWICE = STUDY.replace(
+    "  root:", "  adjusted: [sampler.strategy=natural, evaluate.prior=effective, evaluate.tau=fit]\n  root:"
+)
+
+
+def test_arms_that_are_only_scored_otherwise_share_a_training(write):
+    path = write(SCORED_TWICE)
+    did, counts = conduct(path)
+    assert [step for step in did if step[0] == "train" and step[1] == "adjusted"] == []
+    assert ("evaluate", "adjusted", 1) in did
+    assert counts == (7, 0)
+    assert conduct(path) == ([], (0, 7))
+    report = json.loads((path.parent / "out" / "report.json").read_text())
+    arms = {arm["name"]: arm for arm in report["arms"]}
+    assert arms["adjusted"]["runs"] == arms["natural"]["runs"]
+    assert arms["adjusted"]["evaluation"] == "test-likelihood-effective_prior-tau_fit"
+    assert arms["natural"]["evaluation"] == "test-likelihood"
 
 
 FOLDS = STUDY.replace("seeds: [0, 1]", "seeds: [0, 1]\nfolds: [1, 2, 3]")

@@ -18,6 +18,7 @@ import torch
 from transformers import PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
+from emovlm import UserError
 from emovlm.longtail.losses import IGNORED, answer_nll
 
 Node = tuple[int, ...]  # the tokens from the root
@@ -100,6 +101,11 @@ def _in_one_row(model: Any, mask_BL: torch.Tensor, cache: Any, nodes: Sequence[N
 
 def _in_rows(model: Any, mask_BL: torch.Tensor, cache: Any, nodes: Sequence[Node]) -> torch.Tensor:
     """The same logits_BNV with a copy of the cache for each longest path."""
+    if torch.is_grad_enabled() and any(cache.is_linear):
+        # transformers overwrites the running state that the gradient still needs.
+        raise UserError(
+            "loss.share_prefix: this model keeps a running state that cannot be shared in training; set false"
+        )
     batch, device = len(mask_BL), mask_BL.device
     # In sorted order whatever goes on from a node comes right behind it.
     paths = [node for node, after in zip_longest(nodes, nodes[1:]) if after is None or after[: len(node)] != node]

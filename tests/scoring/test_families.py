@@ -4,6 +4,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForImageTextToText
 
+from emovlm import UserError
 from emovlm.scoring import likelihood
 
 # One name begins like two others, one ends where another goes on (2 is the end-of-turn).
@@ -105,7 +106,7 @@ def test_copies_of_the_cache_give_the_same(family, monkeypatch):
         torch.testing.assert_close(likelihood.label_scores(model, prompt, NAMES), in_one_row, atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", sorted(FAMILIES.keys() - {"qwen3_5"}))
 def test_gradients_equal_those_of_brute_force(family):
     """A loss over all classes is trained through the shared prefix."""
     model = tiny(family).requires_grad_(False)
@@ -118,6 +119,12 @@ def test_gradients_equal_those_of_brute_force(family):
         found.append(embeddings.weight.grad.clone())
     torch.testing.assert_close(*found, atol=1e-4, rtol=1e-4)
     assert found[0].abs().max() > 0.01
+
+
+def test_a_running_state_is_not_shared_in_training():
+    model = tiny("qwen3_5")
+    with pytest.raises(UserError, match=r"loss.share_prefix: .* set false"):
+        likelihood.label_scores(model, prompt_of(model, "qwen3_5"), NAMES)
 
 
 def only_first(prompt):

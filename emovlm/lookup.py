@@ -47,8 +47,8 @@ STRATEGY = Home("sampler.strategy", "longtail/strategies.py", frozenset({"counts
 CLASS_LOSS = Home("loss.over_classes", "longtail/class_losses.py", frozenset({"scores_BC", "targets_BC", "prior_C"}))
 POLICY = Home("frames.pick", "frames/policy.py", frozenset({"times_s_T", "span_s", "annotations", "key", "thumbnails"}))
 SOURCE = Home("data.source", "data/sources")
-DESCRIBER = Home("enrich.describer", "enrich/describers", frozenset({"max_words"}))
-TEXT_SOURCE = Home("enrich.source", "enrich/sources.py", frozenset({"rows", "seen"}))
+DESCRIBER = Home("enrich.describer", "enrich/describers", frozenset({"stage", "max_words"}))
+TEXT_SOURCE = Home("enrich.source", "enrich/sources.py", frozenset({"row", "seen"}))
 CONTROL = Home("enrich.control", "prompts/controls.py", frozenset({"given"}))
 
 

@@ -37,7 +37,7 @@ class Stage(OpenSection):
 class Enrich(OpenSection):
     """Texts between the frames, by a `describer` that sees the frames in between, or from a `source` that sees none.
 
-    describer: a file in enrich/describers/; source: a function in enrich/sources.py; the further keys are its arguments.
+    describer: a file in enrich/describers/; source: a function in enrich/sources.py; further keys are its arguments.
     frames_per_gap: in-between frames that are described (4 as in arXiv 2604.15280). per: one text for each of them, or
     one for the gap. summary: a second stage, one text a gap from the first stage's texts and both keyframes.
     trajectory: a last stage, one sentence a clip. mask_labels: class names and their synonyms are taken out of the

@@ -6,6 +6,8 @@ gap -1 before the first and gap K - 1 after the last.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from emovlm.frames.policy import uniform
@@ -31,16 +33,16 @@ def between(
     has no more than `frames_per_gap`. At the ends the steps go over the middles of equal parts.
     """
     found: dict[int, np.ndarray] = {}
-    for gap, (left, right) in enumerate(zip(chosen_K[:-1], chosen_K[1:], strict=True)):
-        step_s = (times_s_T[right] - times_s_T[left]) / (frames_per_gap + 1)
-        edges_s = (times_s_T[left] + step_s / 2, times_s_T[right] - step_s / 2)
+    for gap, (left, right) in enumerate(pairwise(chosen_K.tolist())):
+        step_s = float(times_s_T[right] - times_s_T[left]) / (frames_per_gap + 1)
+        edges_s = (float(times_s_T[left]) + step_s / 2, float(times_s_T[right]) - step_s / 2)
         _add(found, gap, times_s_T, range(left + 1, right), edges_s, frames_per_gap)
     first, last = int(chosen_K[0]), int(chosen_K[-1])
     if before_first:
-        _add(found, -1, times_s_T, range(first), (span_s[0], times_s_T[first]), frames_per_gap)
+        _add(found, -1, times_s_T, range(first), (span_s[0], float(times_s_T[first])), frames_per_gap)
     if after_last:
         rest = range(last + 1, len(times_s_T))
-        _add(found, len(chosen_K) - 1, times_s_T, rest, (times_s_T[last], span_s[1]), frames_per_gap)
+        _add(found, len(chosen_K) - 1, times_s_T, rest, (float(times_s_T[last]), span_s[1]), frames_per_gap)
     return dict(sorted(found.items()))
 
 

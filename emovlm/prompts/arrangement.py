@@ -25,8 +25,8 @@ WHOLE = -2
 class DenseClip(Clip):
     """A clip with the frames in between. own_K: places of the policy's frames among the N; between: gap -> places."""
 
-    own_K: tuple[int, ...]
-    between: Mapping[int, Sequence[int]]
+    own_K: tuple[int, ...] = ()
+    between: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

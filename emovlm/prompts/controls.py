@@ -14,12 +14,10 @@ from emovlm.prompts.arrangement import WHOLE, Arrangement, Given
 WITHOUT_TEXTS = frozenset({"keyframes_only", "repeated_frames", "dense"})
 LOOK_BETWEEN = frozenset({"repeated_frames", "dense", "dense_equal_tokens"})
 # Unrelated to faces, feelings and time, so that no part of it can help.
-_UNRELATED = (
-    "the quarry road runs past two brick kilns and a long wooden barn with a slate roof beside the canal where "
-    "gravel is loaded on flat boats near the old pump house under tall poplars and a rusted iron bridge carries "
-    "the narrow railway over the lock toward the paper mill whose chimney stands between stacked timber and a row "
-    "of sheds with copper gutters and tiled floors behind the market hall of the lower town"
-).split()
+_UNRELATED = """the quarry road runs past two brick kilns and a long wooden barn with a slate roof beside the canal
+where gravel is loaded on flat boats near the old pump house under tall poplars and a rusted iron bridge carries the
+narrow railway over the lock toward the paper mill whose chimney stands between stacked timber and a row of sheds with
+copper gutters and tiled floors behind the market hall of the lower town"""
 
 
 def texts_of_another_clip(given: Given) -> Arrangement:
@@ -59,11 +57,11 @@ def texts_of_keyframes(given: Given) -> Arrangement:
 
 def irrelevant(given: Given) -> Arrangement:
     """Unrelated text with as many words in every place."""
-    rng = given.rng()
+    words, rng = _UNRELATED.split(), given.rng()
 
     def unrelated(text: str) -> str:
-        start, count = int(rng.integers(len(_UNRELATED))), len(text.split())
-        return " ".join(_UNRELATED[(start + place) % len(_UNRELATED)] for place in range(count))
+        start, count = int(rng.integers(len(words))), len(text.split())
+        return " ".join(words[(start + place) % len(words)] for place in range(count))
 
     return Arrangement(given.own_K, {gap: [unrelated(text) for text in texts] for gap, texts in given.texts.items()})
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emovlm import UserError
 from emovlm.lookup import near_miss
+from emovlm.prompts.arrangement import WHOLE, GapTexts
 
 if TYPE_CHECKING:
     from emovlm.frames.decode import Clip
@@ -20,6 +21,7 @@ QUESTIONS = {
     "describe_face": "Describe the face.",
 }
 GAP_TEXT = "Then: {text}\n"
+WHOLE_TEXT = "Overall: {text}\n"
 TIME_MARK = "{time_s:.2f} s: "
 # A clock in microseconds states uneven frame times exactly, whatever the rate of the file.
 TICKS_PER_S = 1_000_000
@@ -36,21 +38,24 @@ def question_text(prompt: Prompt, classes: Sequence[str]) -> str:
 
 
 def user_turn(
-    clip: Clip, question: str, *, as_video: bool, time_marks: bool, gap_texts: Mapping[int, Sequence[str]]
+    clip: Clip, question: str, *, as_video: bool, time_marks: bool, gap_texts: GapTexts
 ) -> list[dict[str, Any]]:
     """-> the conversation up to the answer. Pictures and videos are placeholders; the processor is given the pixels.
 
-    gap_texts: texts by gap, where gap k lies between frame k and frame k + 1 (-1: before the first).
+    gap_texts: texts by gap, where gap k lies between frame k and frame k + 1 (-1: before the first; WHOLE: at the end).
+    Without any frame the texts stand alone, in the order of their gaps.
     """
     if as_video:
         return _turn([{"type": "video"}], question)
     marked = time_marks and clip.timed and len(clip.times_s_T) > 1
-    content: list[dict[str, Any]] = [_text(GAP_TEXT.format(text=text)) for text in gap_texts.get(-1, ())]
-    for k, time_s in enumerate(clip.times_s_T):
-        if marked:
-            content.append(_text(TIME_MARK.format(time_s=time_s)))
-        content.append({"type": "image"})
+    content: list[dict[str, Any]] = []
+    for k in range(-1, max(len(clip.times_s_T), *(gap + 1 for gap in gap_texts), 0)):
+        if 0 <= k < len(clip.times_s_T):
+            if marked:
+                content.append(_text(TIME_MARK.format(time_s=clip.times_s_T[k])))
+            content.append({"type": "image"})
         content += [_text(GAP_TEXT.format(text=text)) for text in gap_texts.get(k, ())]
+    content += [_text(WHOLE_TEXT.format(text=text)) for text in gap_texts.get(WHOLE, ())]
     return _turn(content, question)
 
 

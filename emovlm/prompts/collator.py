@@ -39,12 +39,22 @@ class Collator:
         self, processor: Any, recipe: Recipe, classes: Sequence[str], *, with_answers: bool, texts: Texts | None = None
     ):
         self.processor, self.recipe, self.classes = processor, recipe, list(classes)
-        self.with_answers, self.texts, self.epoch = with_answers, texts or {}, 0
+        self.with_answers, self.texts = with_answers, texts or {}
+        # In shared memory: workers that outlive an epoch (dataloader_persistent_workers) keep their copy of the rest.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         self.answers = Answers(processor)
         self.question = question_text(recipe.prompt, self.classes)
         self.as_video = recipe.frames.input == "video"
         if self.as_video and self.texts:
             raise UserError("prompt.texts: texts go between pictures; set frames.input=images")
+
+    @property
+    def epoch(self) -> int:
+        return int(self._epoch)
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._epoch.fill_(epoch)
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         clips = [look(dict(row), self.recipe.frames, (self.recipe.seed, self.epoch, row["id"])) for row in rows]

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from emovlm import UserError
 from emovlm.longtail.losses import IGNORED
@@ -104,3 +105,16 @@ def test_an_answer_column_is_learnt_instead_of_a_label(small, demo_vlm, demo_row
     batch = collator([row])
     learnt = batch["labels"][0][batch["labels"][0] != IGNORED]
     assert demo_vlm.processor.tokenizer.decode(learnt) == "brows down, lips pressed<|im_end|>"
+
+
+class SaysItsEpoch(Collator):
+    def __call__(self, rows):
+        return self.epoch
+
+
+def test_workers_that_outlive_an_epoch_are_told_of_the_next(small, demo_vlm):
+    collator = SaysItsEpoch(demo_vlm.processor, small(), ["happy"], with_answers=False)
+    loader = DataLoader([{}, {}], collate_fn=collator, num_workers=1, persistent_workers=True)
+    for epoch in range(3):
+        collator.epoch = epoch
+        assert list(loader) == [epoch, epoch]

@@ -45,7 +45,7 @@ def planned(recipe: Recipe) -> Planned:
     labels = [index[row["label"]] if "label" in row else None for row in rows]
     soft_NC = distributions([row.get("soft_label") for row in rows], labels, len(classes))
     found = plan(recipe, class_indices(labels), classes, soft_NC)
-    ledger = Ledger(classes, found)
+    ledger = Ledger(classes, [row["id"] for row in rows], found)
     steps = ledger.add_planned()
     summary = ledger.summary(ledger.drawn_EN, strategy=recipe.sampler.strategy, num_steps=steps)
     return Planned(rows, found, summary, class_notes(splits, classes) + leak_notes(splits))

@@ -16,8 +16,8 @@ from emovlm.longtail.plan import Plan
 class Ledger:
     """Counts the rows of one training run, epoch by epoch. It knows the plan, so that both can be compared."""
 
-    def __init__(self, classes: Sequence[str], plan: Plan):
-        self.classes, self.plan = list(classes), plan
+    def __init__(self, classes: Sequence[str], ids: Sequence[str], plan: Plan):
+        self.classes, self.ids, self.plan = list(classes), list(ids), plan
         self.drawn_EN = np.zeros((plan.num_epochs, len(plan.labels_N)), dtype=np.int64)
 
     def add(self, rows_B: Sequence[int] | np.ndarray, epoch: int) -> None:
@@ -65,7 +65,8 @@ class Ledger:
             "drawn": drawn_C,
             "distinct_clips": distinct_C,
             "repeats": [drawn - distinct for drawn, distinct in zip(drawn_C, distinct_C, strict=True)],
-            "most_repeated": {"row": most, "times": int(drawn_N[most])},
+            "most_repeated": {"id": self.ids[most], "times": int(drawn_N[most])},
+            "most_draws_of_a_clip": self._most(drawn_N),
         }
 
     def _most(self, drawn_N: np.ndarray) -> list[int]:

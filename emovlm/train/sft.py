@@ -114,7 +114,7 @@ def train(
     runs.check_free(recipe, run, resume=resume)
     state.wait_for_everyone()
     stream = plan(recipe, class_indices(rows["label"]), classes, soft_labels(rows))
-    ledger = Ledger(classes, stream)
+    ledger = Ledger(classes, rows["id"], stream)
     fingerprint = checkpoints.fingerprint(recipe, rows, stream)
     start = last_checkpoint(recipe, run, ledger, fingerprint, allow_different_data) if resume else checkpoints.Start()
     vlm = models.load(recipe.model)

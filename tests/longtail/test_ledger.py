@@ -17,7 +17,7 @@ def test_counts_by_hand():
         }
     )
     made = plan(recipe, np.array([0, 0, 1, -1]), ["a", "b", "c"])
-    ledger = Ledger(["a", "b", "c"], made)
+    ledger = Ledger(["a", "b", "c"], [f"clip{n}" for n in range(len(made.labels_N))], made)
     ledger.add([0, 0], 0)
     ledger.add([2, 1], 0)
     ledger.add([2, 2], 1)
@@ -30,5 +30,5 @@ def test_counts_by_hand():
     assert found["class_weights"] == [0.75, 1.5, 0.0]
     assert found["effective_prior"] == pytest.approx([1 / 3, 2 / 3, 0], abs=1e-5)
     assert found["epochs"][0]["repeats"] == [1, 0, 0]
-    assert found["epochs"][0]["most_repeated"] == {"row": 0, "times": 2}
+    assert found["epochs"][0]["most_repeated"] == {"id": "clip0", "times": 2}
     assert len(found["epochs"]) == 2

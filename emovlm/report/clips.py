@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from emovlm import UserError
-from emovlm.report.contrast import answer
 from emovlm.report.folders import load_predictions
 from emovlm.report.records import Prediction, Study
 from emovlm.report.tables import head_to_tail, ordered_arms
@@ -72,7 +71,7 @@ def shown(study: Study, key: str, read: Read) -> list[ShownClip]:
     index = {name: place for place, name in enumerate(classes)}
     found = []
     for target in dict.fromkeys(wanted):
-        row_id = _first(target, by_arm, index)
+        row_id = _first(target, by_arm, index[target])
         if row_id is None:
             continue
         row = next(iter(by_arm.values()))[row_id]
@@ -84,21 +83,20 @@ def shown(study: Study, key: str, read: Read) -> list[ShownClip]:
     return found
 
 
-def _first(target: str, by_arm: dict[str, dict[str, Prediction]], index: dict[str, int]) -> str | None:
+def _first(target: str, by_arm: dict[str, dict[str, Prediction]], target_c: int) -> str | None:
     some = next(iter(by_arm.values()))
     candidates = sorted(row.id for row in some.values() if row.target == target)
     candidates = [row_id for row_id in candidates if all(row_id in rows for rows in by_arm.values())]
     for row_id in candidates:
-        given = {answer(rows[row_id].scores_C, rows[row_id].parsed, index) for rows in by_arm.values()}
-        if len(given) > 1 or (len(by_arm) == 1 and given != {index[target]}):
+        given = {rows[row_id].answer for rows in by_arm.values()}
+        if len(given) > 1 or (len(by_arm) == 1 and given != {target_c}):
             return row_id
     return candidates[0] if candidates else None
 
 
 def _answer(arm: str, row: Prediction, classes: Sequence[str], names: Sequence[str]) -> Answer:
     index = {name: place for place, name in enumerate(classes)}
-    given = answer(row.scores_C, row.parsed, index)
-    name = classes[given] if given >= 0 else "unreadable"
+    name = classes[row.answer] if row.answer >= 0 else "unreadable"
     bars: tuple[Bar, ...] = ()
     if row.scores_C:
         scores_C = np.array(row.scores_C, dtype=float)

@@ -1,6 +1,7 @@
 """From a matplotlib figure to inline SVG, and one look (colour, marker) per arm for the whole page.
 
-A figure is drawn at the size it has on the page: one unit is one CSS pixel. Text stays text in the page's own font.
+A figure is drawn at the size it has on the page: one unit is one CSS pixel. Text stays text in the page's own font, and
+what is not an arm's colour follows the page from light to dark.
 """
 
 import io
@@ -18,7 +19,20 @@ from matplotlib.figure import Figure
 from emovlm.report.records import Study
 from emovlm.report.tables import ordered_arms
 
-INK, MUTED, FAINT, BAND = "#1f2328", "#667079", "#dfe3e6", "#f6f1e4"
+INK, MUTED, FAINT, BAND, TAIL_INK = "#1f2328", "#667079", "#dfe3e6", "#f6f1e4", "#8a6d1d"
+PAPER, SOFT, PALE, SHADE = "#ffffff", "#f6f7f8", "#c6ccd1", "#1d4f80"
+# The colours above are those of a light page; in the SVG each is a variable of the style sheet.
+VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    FAINT: "--faint",
+    BAND: "--band",
+    TAIL_INK: "--tail",
+    PAPER: "--paper",
+    SOFT: "--soft",
+    PALE: "--pale",
+    SHADE: "--shade",
+}
 TEXT_PX = 12.0
 ZERO_SHOT_COLOUR = "#8b949e"
 # Okabe and Ito's palette for colour-blind readers, without its yellow (too light for thin lines on white).
@@ -125,11 +139,19 @@ def _inline(svg: str, width_px: float, height_px: float, name: str, label: str) 
     # The page's font, not matplotlib's.
     body = re.sub(r" font-family: [^;\"]*;?", "", body)
     body = re.sub(r"font: ((?:[a-z0-9]+ )*)([\d.]+)px [^;\"]*", _font, body)
+    body = re.sub(r'style="[^"]*"', _themed, body)
     body = re.sub(r"\n\s*", "\n", body)
     return (
         f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {width_px:g} {height_px:g}" '
         f'style="max-width:{width_px:g}px">\n{body}'
     )
+
+
+def _themed(match: re.Match[str]) -> str:
+    def variable(colour: re.Match[str]) -> str:
+        return f"var({VARIABLES[colour[0]]})" if colour[0] in VARIABLES else colour[0]
+
+    return re.sub(r"#[0-9a-f]{6}\b", variable, match[0])
 
 
 def _font(match: re.Match[str]) -> str:

@@ -3,45 +3,57 @@
 Classes stand from head to tail (most to fewest training clips) in every figure. C: classes in that order.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.ticker import MaxNLocator, MultipleLocator
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MultipleLocator
 
-from emovlm.report.contrast import recall_intervals
-from emovlm.report.drawing import BAND, FAINT, INK, MUTED, Look, draw, fitted, looks, margins, text_width_px
+from emovlm.report.calibration import Calibrated
+from emovlm.report.drawing import (
+    BAND,
+    FAINT,
+    INK,
+    MUTED,
+    PALE,
+    PAPER,
+    SHADE,
+    SOFT,
+    TAIL_INK,
+    Look,
+    draw,
+    fitted,
+    looks,
+    margins,
+    text_width_px,
+)
 from emovlm.report.records import Arm, Evaluation, Score, Study
-from emovlm.report.tables import head_to_tail, ordered_arms
+from emovlm.report.tables import Row, head_to_tail
 
-SHADES = LinearSegmentedColormap.from_list("shades", ["#f4f6f8", "#c9d9ea", "#6d9ac4", "#1d4f80", "#0c2c4d"])
-TAIL_INK = "#8a6d1d"
 LABEL_PX = 88  # room for a class name
 PANEL_PX = 338  # three panels a row on a wide page, one on a phone
 
 
-def recall_by_arm(study: Study, key: str, width_px: int, *, upright: bool) -> str:
-    """Recall of each class by arm, with intervals.
+def recall_by_arm(study: Study, key: str, rows: Sequence[Row], width_px: int, *, upright: bool) -> str:
+    """Recall of each class by arm (the rows of the main table), with intervals.
 
     `upright`: classes side by side, for a wide page; else one below the other, for a phone.
     """
     evaluation = study.arms[0].runs[0].evaluations[key]
     order = head_to_tail(evaluation)
-    arms, styles = ordered_arms(study), looks(study)
-    scores = {arm.name: _recall(arm, key) for arm in arms}
-    step = min(0.15, 0.72 / len(arms))
-    row_px = max(44, 13 * len(arms) + 14)
+    styles = looks(study)
+    step = min(0.15, 0.72 / len(rows))
+    row_px = max(44, 13 * len(rows) + 14)
 
     def paint(axes: Axes) -> None:
         _class_bands(axes, evaluation, order, upright)
-        for place, arm in enumerate(arms):
-            offset = (place - (len(arms) - 1) / 2) * step
+        for place, row in enumerate(rows):
+            offset = (place - (len(rows) - 1) / 2) * step
             for at, c in enumerate(order):
-                score = scores[arm.name][c]
+                score = row.recall_C[c]
                 if score is not None:
-                    _whisker(axes, at + offset, score, styles[arm.name], upright)
+                    _whisker(axes, at + offset, score, styles[row.arm], upright)
         if upright:
             margins(axes, 38, 18, 6, 50)
             axes.set(xlim=(-0.5, len(order) - 0.5), ylim=(-0.03, 1.04), yticks=[0, 0.25, 0.5, 0.75, 1])
@@ -56,8 +68,7 @@ def recall_by_arm(study: Study, key: str, width_px: int, *, upright: bool) -> st
     height_px = 380 if upright else row_px * len(order) + 36
     name = f"recall-{'wide' if upright else 'narrow'}"
     label = "Recall of each class by arm. " + " ".join(
-        f"{arm.name}: " + ", ".join(_spoken(evaluation.classes[c], scores[arm.name][c]) for c in order) + "."
-        for arm in arms
+        f"{row.arm}: " + ", ".join(_spoken(evaluation.classes[c], row.recall_C[c]) for c in order) + "." for row in rows
     )
     return draw(width_px, height_px, paint, name=name, label=label)
 
@@ -80,15 +91,19 @@ def confusion(study: Study, key: str, arm: Arm, place: int) -> str:
 
     def paint(axes: Axes) -> None:
         margins(axes, label_px, 2, 2, label_px * 0.8 + 6)
-        axes.pcolormesh(shares_CA, cmap=SHADES, vmin=0, vmax=1, edgecolors="white", linewidth=1.5)
         axes.set(ylim=(len(order), 0), xlim=(0, len(columns)))
         axes.set_yticks(np.arange(len(order)) + 0.5, shown[: len(order)], fontsize=11)
         axes.set_xticks(
             np.arange(len(columns)) + 0.5, shown, fontsize=11, rotation=45, ha="right", rotation_mode="anchor"
         )
         for (row, column), count in np.ndenumerate(counts_CA):
+            share = float(shares_CA[row, column])
+            # One colour, more or less opaque: so it stands on dark paper as well.
+            for colour, opacity in ((SOFT, 1.0), (SHADE, share**0.8)):
+                cell = Rectangle((column + 0.02, row + 0.02), 0.96, 0.96, color=colour, alpha=opacity, linewidth=0)
+                axes.add_patch(cell)
             if count:
-                ink = "white" if shares_CA[row, column] > 0.45 else INK
+                ink = PAPER if share > 0.6 else INK
                 size = min(11.0, cell_px * 0.36)
                 axes.text(column + 0.5, row + 0.5, str(count), ha="center", va="center", fontsize=size, color=ink)
 
@@ -99,8 +114,8 @@ def confusion(study: Study, key: str, arm: Arm, place: int) -> str:
 
 
 def drawn(study: Study, arm: Arm, place: int, names: Sequence[str], width_px: int) -> str:
-    """Share of each class of `names`: what there was, was asked for, was drawn (over all seeds of the arm)."""
-    ledgers = [run.ledger for run in arm.runs if run.ledger is not None]
+    """Share of each class of `names`: what there was, was asked for, was drawn (over all runs of the arm)."""
+    ledgers = [part.ledger for part in arm.parts if part.ledger is not None]
     order = [ledgers[0].classes.index(name) for name in names]
     available_C, asked_C = (
         _shares([getattr(one, field) for one in ledgers], order) for field in ("available_C", "asked_C")
@@ -112,7 +127,7 @@ def drawn(study: Study, arm: Arm, place: int, names: Sequence[str], width_px: in
     def paint(axes: Axes) -> None:
         margins(axes, 34, 6, 2, text_width_px(shown, 11) * 0.8 + 14)
         at = np.arange(len(order))
-        axes.bar(at - 0.2, available_C, 0.36, color="#c6ccd1", linewidth=0)
+        axes.bar(at - 0.2, available_C, 0.36, color=PALE, linewidth=0)
         axes.bar(at + 0.2, drawn_C, 0.36, color=colour, linewidth=0)
         axes.hlines(asked_C, at - 0.02, at + 0.42, color=INK, linewidth=2)
         axes.set(xlim=(-0.6, len(order) - 0.4), ylim=(0, top))
@@ -128,55 +143,33 @@ def drawn(study: Study, arm: Arm, place: int, names: Sequence[str], width_px: in
     return draw(width_px, 230, paint, name=f"drawn-{place}", label=label)
 
 
-def loss_curves(study: Study, width_px: int, name: str) -> str | None:
-    """Training loss by optimiser step: raw values faint (one seed only), a running mean above them."""
-    styles = looks(study)
-    lines = [(arm, series) for arm in ordered_arms(study) for run in arm.runs if (series := _series(run.log, "loss"))]
-    if not lines:
-        return None
-    one_seed = all(len(arm.runs) == 1 for arm in study.arms)
-    smooth = [running_mean(values) for _, (_, values) in lines]
+def reliability(calibrated: Calibrated, colour: str, place: int, width_px: int) -> str:
+    """How often the arm was right (bars) at each confidence; on the diagonal it knows what it knows.
+
+    Below, how many answers each bin holds.
+    """
+    width, most = 1 / calibrated.num_bins, max(one.count for one in calibrated.bins)
 
     def paint(axes: Axes) -> None:
-        _curve_frame(axes, "optimiser step")
-        for (arm, (steps, values)), smoothed in zip(lines, smooth, strict=True):
-            colour = styles[arm.name].colour
-            if one_seed:
-                axes.plot(steps, values, color=colour, linewidth=0.8, alpha=0.3)
-            axes.plot(steps, smoothed, color=colour, linewidth=2.0, alpha=1.0 if one_seed else 0.7)
-        # The first steps of a run are far above the rest; without this cut they flatten all that matters.
-        axes.set_ylim(0, float(np.percentile(np.concatenate([v for _, (_, v) in lines]), 98)) * 1.1)
+        margins(axes, 34, 8, 8, 62)
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+        for one in calibrated.bins:
+            middle = (one.number + 0.5) * width
+            axes.bar(middle, one.accuracy, 0.92 * width, color=colour, alpha=0.7, linewidth=0)
+            axes.plot([one.confidence], [one.accuracy], "o", color=INK, markersize=3.5, clip_on=False)
+            depth = -0.13 * one.count / most
+            axes.bar(middle, depth, 0.92 * width, bottom=-0.15, color=PALE, linewidth=0, clip_on=False)
+        axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[0, 0.25, 0.5, 0.75, 1])
+        axes.set_yticklabels(["0", ".25", ".5", ".75", "1"])
+        for share, words, align in ((0, "0", "left"), (0.5, "confidence", "center"), (1, "1", "right")):
+            where = {"textcoords": "offset points", "annotation_clip": False, "ha": align, "va": "center"}
+            axes.annotate(words, (share, 0), (0, -14), color=MUTED, fontsize=11, **where)
+        axes.yaxis.grid(color=FAINT, linewidth=1)
+        axes.set_axisbelow(True)
 
-    ends = "; ".join(f"{arm.name} ends at {one[-1]:.3f}" for (arm, _), one in zip(lines, smooth, strict=True))
-    return draw(width_px, 270, paint, name=name, label=f"Training loss by optimiser step. {ends}.")
-
-
-def validation_curves(study: Study, width_px: int, name: str) -> str | None:
-    """UAR on the validation split by optimiser step, where the runs logged it."""
-    styles = looks(study)
-    arms = ordered_arms(study)
-    lines = [(arm, series) for arm in arms for run in arm.runs if (series := _series(run.log, "validation_uar"))]
-    if not lines:
-        return None
-
-    def paint(axes: Axes) -> None:
-        _curve_frame(axes, "optimiser step")
-        for arm, (steps, values) in lines:
-            look = styles[arm.name]
-            axes.plot(steps, values, color=look.colour, linewidth=2, marker=look.marker, markersize=6)
-        every = np.concatenate([values for _, (_, values) in lines])
-        low, high = float(every.min()), float(every.max())
-        pad = max(0.02, (high - low) * 0.12)
-        axes.set_ylim(max(0.0, low - pad), min(1.02, high + pad))
-
-    ends = "; ".join(f"{arm.name} ends at {values[-1]:.3f}" for arm, (_, values) in lines)
-    return draw(width_px, 270, paint, name=name, label=f"Validation UAR by optimiser step. {ends}.")
-
-
-def running_mean(values_T: np.ndarray) -> np.ndarray:
-    """Centred mean over about a tenth of the run; the window is cut at both ends, so nothing is made up there."""
-    half = max(1, len(values_T) // 20)
-    return np.array([values_T[max(0, t - half) : t + half + 1].mean() for t in range(len(values_T))])
+    spoken = "; ".join(f"{one.confidence:.2f}, {one.accuracy:.2f}, {one.count}" for one in calibrated.bins)
+    label = f"Reliability of {calibrated.arm}. Confidence, share right and number of answers, bin by bin: {spoken}."
+    return draw(width_px, 250, paint, name=f"reliability-{place}", label=label)
 
 
 def _class_bands(axes: Axes, evaluation: Evaluation, order: Sequence[int], upright: bool) -> None:
@@ -208,8 +201,9 @@ def _class_bands(axes: Axes, evaluation: Evaluation, order: Sequence[int], uprig
 
 
 def _whisker(axes: Axes, at: float, score: Score, look: Look, upright: bool) -> None:
-    span, across = (score.low, score.high), (at, at)
-    axes.plot(*((across, span) if upright else (span, across)), color=look.colour, linewidth=2, alpha=0.45)
+    if not np.isnan(score.low):
+        span, across = (score.low, score.high), (at, at)
+        axes.plot(*((across, span) if upright else (span, across)), color=look.colour, linewidth=2, alpha=0.55)
     point = (at, score.value) if upright else (score.value, at)
     # clip_on False: a recall of 0 or 1 keeps its whole marker.
     style = {
@@ -218,13 +212,7 @@ def _whisker(axes: Axes, at: float, score: Score, look: Look, upright: bool) -> 
         "markersize": 8.5 if look.marker in "^v" else 7.0,
         "clip_on": False,
     }
-    axes.plot([point[0]], [point[1]], markeredgecolor="white", markeredgewidth=0.8, zorder=4, **style)
-
-
-def _recall(arm: Arm, key: str) -> list[Score | None]:
-    if len(arm.runs) == 1:
-        return list(arm.runs[0].evaluations[key].recall_C)
-    return recall_intervals(arm, key)
+    axes.plot([point[0]], [point[1]], markeredgecolor=PAPER, markeredgewidth=0.8, zorder=4, **style)
 
 
 def _spoken(name: str, score: Score | None) -> str:
@@ -237,23 +225,10 @@ def _shares(counts: Sequence[Sequence[float]], order: Sequence[int]) -> np.ndarr
 
 
 def _largest_share(study: Study) -> float:
-    ledgers = [run.ledger for arm in study.arms for run in arm.runs if run.ledger is not None]
+    ledgers = [part.ledger for arm in study.arms for part in arm.parts if part.ledger is not None]
     fields = [values for one in ledgers for values in (one.available_C, one.drawn_C, one.asked_C)]
     return max(max(values) / max(sum(values), 1e-12) for values in fields)
 
 
 def _percent_ticks(top: float) -> MultipleLocator:
     return MultipleLocator(next(step for step in (0.02, 0.05, 0.1, 0.2, 0.25) if top / step <= 5.5 or step == 0.25))
-
-
-def _series(log: Sequence[Mapping[str, Any]], field: str) -> tuple[np.ndarray, np.ndarray] | None:
-    points = [(line["step"], line[field]) for line in log if line.get(field) is not None]
-    return (np.array([p[0] for p in points]), np.array([p[1] for p in points], dtype=float)) if points else None
-
-
-def _curve_frame(axes: Axes, x_label: str) -> None:
-    margins(axes, 38, 10, 10, 40)
-    axes.set_xlabel(x_label, labelpad=8)
-    axes.yaxis.grid(color=FAINT, linewidth=1)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-    axes.set_axisbelow(True)

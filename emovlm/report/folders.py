@@ -1,18 +1,19 @@
 """Read run and study folders from disk. The report reads these files and nothing else."""
 
-import json
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from types import UnionType
 from typing import Any
 
-import yaml
+import numpy as np
 
 from emovlm import UserError
-from emovlm.evaluate import predictions
-from emovlm.report.records import METRICS, Arm, Epoch, Evaluation, Ledger, Prediction, Run, Score, Study
-
-AGAIN = "run the study (or the run) again: what is done already is not repeated"
+from emovlm.evaluate import pooling, predictions
+from emovlm.evaluate.predictions import Predictions
+from emovlm.evaluate.summary import summarise
+from emovlm.report import entries
+from emovlm.report.files import AGAIN, field, parse_yaml, read_json, read_lines, read_text
+from emovlm.report.records import METRICS, Arm, Evaluation, Prediction, Run, Study
 
 
 def load(folder: Path) -> Study:
@@ -23,7 +24,7 @@ def load(folder: Path) -> Study:
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give the folder of a study or of a run (the one with report.json)")
-    report = _json(folder / "report.json")
+    report = read_json(folder / "report.json")
     study = _study(folder, report) if "arms" in report else _single(folder)
     if not study.evaluation_keys():
         raise UserError(
@@ -37,12 +38,9 @@ def load(folder: Path) -> Study:
 def _study(folder: Path, report: Mapping[str, Any]) -> Study:
     place = folder / "report.json"
     arms = []
-    for entry in _field(report, "arms", place, list):
-        name = _field(entry, "name", place, str)
-        runs = [
-            load_run(folder / _field(run, "folder", place, str), _field(run, "seed", place, int))
-            for run in _field(entry, "runs", place, list)
-        ]
+    for entry in field(report, "arms", place, list):
+        name = field(entry, "name", place, str)
+        runs = _runs(folder, field(entry, "runs", place, list), place)
         if not runs:
             raise UserError(f"{place}: arm '{name}' has no runs; {AGAIN}")
         zero_shot = bool(entry.get("zero_shot", False))
@@ -67,26 +65,63 @@ def _study(folder: Path, report: Mapping[str, Any]) -> Study:
         single=False,
         contrast=(contrast[0], contrast[1]) if contrast else None,
         definition_text=text,
-        recipe_name=_yaml(text, definition).get("recipe"),
+        recipe_name=parse_yaml(text, definition).get("recipe"),
         command=report.get("command"),
         arms=tuple(arms),
     )
+
+
+def _runs(folder: Path, listed: list[Mapping[str, Any]], place: Path) -> list[Run]:
+    """The runs of an arm, one a seed: the folds of a seed are pooled into one run."""
+    by_seed: dict[int, list[Run]] = {}
+    for entry in listed:
+        run = load_run(folder / field(entry, "folder", place, str), field(entry, "seed", place, int))
+        by_seed.setdefault(run.seed, []).append(run)
+    if not any("fold" in entry for entry in listed):
+        return [run for found in by_seed.values() for run in found]
+    return [found[0] if len(found) == 1 else _pooled(found) for found in by_seed.values()]
+
+
+def _pooled(folds: list[Run]) -> Run:
+    """The clips of all folds scored as one set. Training counts are the mean over folds."""
+    shared = [key for key in folds[0].evaluations if all(key in run.evaluations for run in folds)]
+    return dataclasses.replace(
+        folds[0], evaluations={key: _pooled_evaluation(folds, key) for key in shared}, folds=tuple(folds)
+    )
+
+
+def _pooled_evaluation(folds: list[Run], key: str) -> Evaluation:
+    parts = [run_predictions(run, key) for run in folds]
+    own = [run.evaluations[key] for run in folds]
+    train_counts_C = np.rint(np.mean([one.train_counts_C for one in own], axis=0))
+    place = folds[0].folder / "report.json"
+    whole = entries.evaluation(key, summarise(pooling.pool(parts), train_counts_C), place)
+    means = {}
+    if pooling.has_mean(parts):
+        means = {name: float(np.mean([one.scores[name].value for one in own])) for name in METRICS}
+    return dataclasses.replace(whole, mean_of_folds=means)
+
+
+def run_predictions(run: Run, key: str) -> Predictions:
+    """The rows of the evaluation `key`, of all folds where they are pooled. Errors: UserError naming file and line."""
+    parts = [predictions.read(part.folder / "eval" / key / "predictions.jsonl") for part in run.parts]
+    return pooling.pool(parts) if run.folds else parts[0]
 
 
 def _single(folder: Path) -> Study:
     run = load_run(folder, None)
     zero_shot = run.train is None
     arm = Arm(run.name, zero_shot, False, (), (run,))
-    return Study(folder, run.name, True, None, "", None, _json(folder / "report.json").get("command"), (arm,))
+    return Study(folder, run.name, True, None, "", None, read_json(folder / "report.json").get("command"), (arm,))
 
 
 def load_run(folder: Path, seed: int | None) -> Run:
     """Read a run folder; `seed` None: the one of its recipe. Errors: UserError."""
     place = folder / "report.json"
-    report = _json(place)
-    text = _text(folder / "recipe.yaml")
-    recipe = _yaml(text, folder / "recipe.yaml")
-    evaluations = _field(report, "evaluations", place, dict)
+    report = read_json(place)
+    text = read_text(folder / "recipe.yaml")
+    recipe = parse_yaml(text, folder / "recipe.yaml")
+    evaluations = field(report, "evaluations", place, dict)
     ledger = folder / "ledger.json"
     log = folder / "log.jsonl"
     env = folder / "env.json"
@@ -96,98 +131,32 @@ def load_run(folder: Path, seed: int | None) -> Run:
         name=str(report.get("name") or folder.name),
         recipe=recipe,
         recipe_text=text,
-        env=_json(env) if env.is_file() else {},
+        env=read_json(env) if env.is_file() else {},
         selected_on=report.get("selected_on"),
         train=report.get("train"),
-        ledger=_ledger(ledger) if ledger.is_file() else None,
-        log=tuple(_lines(log)) if log.is_file() else (),
-        evaluations={key: _evaluation(key, entry, place) for key, entry in evaluations.items()},
+        ledger=entries.ledger(ledger) if ledger.is_file() else None,
+        log=tuple(read_lines(log)) if log.is_file() else (),
+        evaluations={key: entries.evaluation(key, entry, place) for key, entry in evaluations.items()},
     )
 
 
 def load_predictions(run: Run, key: str) -> tuple[tuple[str, ...], tuple[Prediction, ...]]:
-    """The class order and the rows of the evaluation `key`. Errors: UserError naming file and line."""
-    found = predictions.read(run.folder / "eval" / key / "predictions.jsonl")
+    """The class order and the rows of `run_predictions`."""
+    found = run_predictions(run, key)
     rows = [
         Prediction(
             line["id"],
             line.get("target"),
             tuple(line.get("media") or ()),
             tuple(line["scores"]),
-            line.get("parsed"),
             tuple(line.get("times_s") or ()),
             line.get("start_s"),
             line.get("end_s"),
+            answer,
         )
-        for line in found.rows
+        for line, answer in zip(found.rows, found.predicted_N().tolist(), strict=True)
     ]
     return tuple(found.classes), tuple(rows)
-
-
-def _evaluation(key: str, entry: Mapping[str, Any], path: Path) -> Evaluation:
-    place = f"{path}: evaluations.{key}"
-    classes = tuple(_field(entry, "classes", place, list))
-    per_class = {}
-    for name in ("support", "train_counts", "recall", "confusion", "predicted"):
-        per_class[name] = tuple(_field(entry, name, place, list))
-        if len(per_class[name]) < len(classes):
-            raise UserError(f"{place}.{name}: {len(per_class[name])} entries for {len(classes)} classes; {AGAIN}")
-    return Evaluation(
-        key=key,
-        num_clips=_field(entry, "num_clips", place, int),
-        num_unlabelled=int(entry.get("num_unlabelled") or 0),
-        classes=classes,
-        support_C=per_class["support"],
-        train_counts_C=per_class["train_counts"],
-        tail=tuple(_field(entry, "tail", place, list)),
-        scores={name: _score(_field(entry, name, place, dict | None)) for name in METRICS},
-        recall_C=tuple(None if one is None else _score(one) for one in per_class["recall"]),
-        confusion=tuple(tuple(row) for row in per_class["confusion"]),
-        predicted_C=per_class["predicted"][: len(classes)],
-        unreadable=_field(entry, "unreadable", place, int),
-        num_classes_present=_field(entry, "num_classes_present", place, int),
-        interval=str(entry.get("interval") or "95 % bootstrap over clips"),
-    )
-
-
-def _ledger(path: Path) -> Ledger:
-    content = _json(path)
-
-    def known(name: str) -> tuple[Any, ...] | None:
-        return tuple(_field(content, name, path, list)) if name in content else None
-
-    return Ledger(
-        classes=tuple(_field(content, "classes", path, list)),
-        strategy=_field(content, "strategy", path, str),
-        available_C=tuple(_field(content, "available", path, list)),
-        asked_C=tuple(_field(content, "asked", path, list)),
-        drawn_C=tuple(_field(content, "drawn", path, list)),
-        distinct_C=tuple(_field(content, "distinct_clips", path, list)),
-        most_draws_C=known("most_draws_of_a_clip"),
-        effective_epochs_C=known("effective_epochs"),
-        class_weights_C=known("class_weights"),
-        effective_prior_C=known("effective_prior"),
-        epochs=tuple(_epoch(entry, path) for entry in known("epochs") or ()),
-        num_steps=_field(content, "num_steps", path, int),
-        global_batch=_field(content, "global_batch", path, int),
-    )
-
-
-def _epoch(entry: Mapping[str, Any], path: Path) -> Epoch:
-    place = f"{path}: epochs"
-    return Epoch(
-        number=_field(entry, "epoch", place, int),
-        asked_C=tuple(_field(entry, "asked", place, list)),
-        drawn_C=tuple(_field(entry, "drawn", place, list)),
-        distinct_C=tuple(_field(entry, "distinct_clips", place, list)),
-        most_repeated=_field(_field(entry, "most_repeated", place, dict), "times", place, int),
-    )
-
-
-def _score(entry: Mapping[str, Any] | None) -> Score:
-    """nan where there was nothing to score, such as a tail class without a clip in the split."""
-    values = [(entry or {}).get(name) for name in ("value", "low", "high")]
-    return Score(*(float("nan") if value is None else float(value) for value in values))
 
 
 def _check_comparable(study: Study) -> None:
@@ -202,51 +171,3 @@ def _check_comparable(study: Study) -> None:
                 f"{run.folder / 'report.json'}: evaluations.{key} has other classes or clips than "
                 f"{first.folder / 'report.json'}; evaluate both on the same rows"
             )
-
-
-def _field(content: Mapping[str, Any], name: str, place: Path | str, kind: type | UnionType) -> Any:
-    if not isinstance(content, dict) or name not in content:
-        raise UserError(f"{place}: '{name}' is missing; {AGAIN}")
-    value = content[name]
-    if not isinstance(value, kind):
-        raise UserError(f"{place}: '{name}' is {value!r}, must be of type {getattr(kind, '__name__', kind)}; {AGAIN}")
-    return value
-
-
-def _text(path: Path) -> str:
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; {AGAIN}")
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as UTF-8 text ({error}); {AGAIN}") from error
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(_text(path))
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}:{error.lineno}: not JSON ({error.msg}); {AGAIN}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: must hold a JSON object; {AGAIN}")
-    return content
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    lines = []
-    # Not splitlines(): it also cuts at separators such as U+2028, which JSON allows inside a string.
-    for number, line in enumerate(_text(path).split("\n"), start=1):
-        try:
-            if line.strip():
-                lines.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise UserError(f"{path}:{number}: not JSON ({error.msg}); {AGAIN}") from error
-    return lines
-
-
-def _yaml(text: str, path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(text) if text else {}
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML ({str(error).splitlines()[0]}); {AGAIN}") from error
-    return content if isinstance(content, dict) else {}

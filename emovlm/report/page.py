@@ -9,23 +9,26 @@ import jinja2
 from markupsafe import Markup
 
 from emovlm import UserError
-from emovlm.report import clips, figures, prose
+from emovlm.report import classes, clips, collapse, curves, figures, look, prose
+from emovlm.report.calibration import calibrated
 from emovlm.report.contrast import contrast
 from emovlm.report.drawing import looks
 from emovlm.report.folders import load
+from emovlm.report.numbers import bracket, chance, mean, number, signed
 from emovlm.report.records import METRICS, Study
 from emovlm.report.sampling import sampled, sampled_arms
+from emovlm.report.stamps import seeds_stamp, stamps
 from emovlm.report.tables import (
     TITLES,
+    Row,
     counts_line,
+    folds_line,
     head_to_tail,
+    interval_words,
     marks,
-    number,
     ordered_arms,
     rows,
-    seeds_stamp,
-    signed,
-    stamps,
+    scored_on,
 )
 
 WIDE_PX, NARROW_PX, HALF_PX = 1080, 350, 520
@@ -67,7 +70,10 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(number=number, signed=signed, percent=lambda share: f"{100 * share:.1f}")
+    environment.filters.update(
+        number=number, signed=signed, chance=chance, bracket=bracket, percent=lambda share: f"{100 * share:.1f}"
+    )
+    environment.globals.update(number=number, signed=signed)
     return environment
 
 
@@ -75,27 +81,24 @@ def _context(study: Study, key: str, read: clips.Read) -> dict[str, Any]:
     evaluation = study.arms[0].runs[0].evaluations[key]
     order = head_to_tail(evaluation)
     names = [evaluation.classes[c] for c in order]
-    named = contrast(study, key)
+    listed = rows(study, key)
+    several = [words for words, num in (("seeds", len(study.seeds)), ("folds", study.num_folds)) if num > 1]
     return {
         "study": study,
         "key": key,
         "other_keys": [other for other in study.evaluation_keys() if other != key],
         "title": prose.title(study),
+        "scored_on": scored_on(study, key),
+        "several_runs": " and ".join(several),
         "lede": prose.lede(study, key),
         "seeds_stamp": seeds_stamp(study),
         "warnings": stamps(study, key),
-        "metrics": METRICS,
-        "titles": TITLES,
         "looks": looks(study),
-        "rows": rows(study, key),
-        "counts": counts_line(study, key),
         "evaluation": evaluation,
         "order": order,
-        "contrast": named,
-        "contrast_words": prose.contrast_words(named, study) if named else None,
-        "answers": _answers_table(study, key),
-        "recall_figure": _both(lambda width_px, wide: figures.recall_by_arm(study, key, width_px, upright=wide)),
         "names": names,
+        **_scores(study, key, listed),
+        **_evidence(study, key, order),
         "drawn_figures": _drawn_figures(study, names),
         "sampled": [sampled(arm, names) for arm in sampled_arms(study)],
         "confusions": [
@@ -108,8 +111,66 @@ def _context(study: Study, key: str, read: clips.Read) -> dict[str, Any]:
         "costs": prose.costs(study),
         "commands": [*prose.commands(study), f"emovlm report {prose.place(study)}"],
         "environment": prose.environment(study),
+        "protocol": prose.protocol(study, key),
         "recipe_text": _recipe_text(study),
         "definitions": prose.DEFINITIONS,
+    }
+
+
+def _scores(study: Study, key: str, listed: list[Row]) -> dict[str, Any]:
+    """For scores.html.j2."""
+    named = contrast(study, key)
+    tables = [classes.class_table(study.arm(row.arm), row, key) for row in listed]
+    return {
+        "metrics": METRICS,
+        "titles": TITLES,
+        "rows": listed,
+        "counts": counts_line(study, key),
+        "folds_line": folds_line(study, key),
+        "interval_words": interval_words(study, key),
+        "has_intervals": any(cell.low == cell.low for row in listed for cell in row.cells.values()),
+        "contrast": named,
+        "contrast_words": prose.contrast_words(named, study) if named else None,
+        "recall_figure": _both(
+            lambda width_px, wide: figures.recall_by_arm(study, key, listed, width_px, upright=wide)
+        ),
+        "further": classes.further(study, listed, key),
+        "group_rule": classes.group_rule(study, key),
+        "class_tables": [table for table in tables if table],
+        "class_columns": classes.COLUMNS,
+    }
+
+
+def _evidence(study: Study, key: str, order: list[int]) -> dict[str, Any]:
+    """For evidence.html.j2."""
+    arms, styles = ordered_arms(study), looks(study)
+    entries = [run.evaluations[key] for arm in study.arms for run in arm.runs]
+    calibrations = [one for arm in arms if (one := calibrated(arm, key))]
+    looked = [one for arm in arms if (one := look.looked(arm, key))]
+    names = [entries[0].classes[c] for c in order]
+    return {
+        "answers": _answers_table(study, key),
+        "collapsed": [one for arm in arms if (one := collapse.collapsed(arm, key))],
+        "evenness_of_truth": number(mean(one.collapse.evenness_of_truth for one in entries if one.collapse)),
+        "against": list(collapse.AGAINST.values()),
+        "correlation_note": collapse.correlation_note(entries[0].num_classes_present),
+        "looked": looked,
+        "looked_lines": [(one.arm, one.cells) for one in looked],
+        "war_lines": [(one.arm, one.war) for one in looked],
+        "look_note": look.look_note(),
+        "flipped": look.flipped(study, key),
+        "agreed": look.agreed(study, key),
+        "calibrated": calibrations,
+        "calibrated_lines": [(one.arm, one.cells) for one in calibrations],
+        "has_temperature": any(one.calibration and one.calibration.temperature for one in entries),
+        "classwise_lines": [
+            (one.arm, [(name, one.classwise_C[c], ()) for name, c in zip(names, order, strict=True)])
+            for one in calibrations
+        ],
+        "reliability_figures": [
+            (one.arm, Markup(figures.reliability(one, styles[one.arm].colour, place, figures.PANEL_PX)))
+            for place, one in enumerate(calibrations)
+        ],
     }
 
 
@@ -124,8 +185,8 @@ def _both(make: Callable[[int, bool], str | None]) -> Markup | None:
 def _curves(study: Study) -> list[tuple[str, Markup]]:
     found = []
     for title, make in (
-        ("Training loss", figures.loss_curves),
-        ("UAR on the validation split", figures.validation_curves),
+        ("Training loss", curves.loss_curves),
+        ("UAR on the validation split", curves.validation_curves),
     ):
         stem = make.__name__.replace("_", "-")
         wide, narrow = make(study, HALF_PX, f"{stem}-wide"), make(study, NARROW_PX, f"{stem}-narrow")

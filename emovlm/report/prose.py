@@ -2,9 +2,11 @@
 
 import shlex
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from emovlm.evaluate.pooling import POOLED
 from emovlm.report.contrast import Contrast
 from emovlm.report.records import Run, Study
 from emovlm.report.tables import head_to_tail, ordered_arms
@@ -32,8 +34,16 @@ DEFINITIONS = (
     ),
     (
         "Brackets",
-        "95 % interval from resampling the clips of the split with replacement. It says how much the score depends on "
-        "which clips were in the split; it says nothing about another training run.",
+        "95 % interval from resampling, with replacement, whole subjects with all their clips: it says how much the "
+        "score depends on who was in the split. Where the subjects are not known clips are resampled, which is "
+        "optimistic: clips of one person are alike. Where a class has clips of fewer than five subjects there is no "
+        "interval. Of one seed it says nothing about another training run; of several, seeds are resampled too, and "
+        "of three seeds two thirds of their spread are seen.",
+    ),
+    (
+        "p",
+        "How often a difference as large comes about where the two arms do not differ: their answers are swapped, "
+        "subject by subject, by the throw of a coin. It speaks of these trained models on other subjects.",
     ),
 )
 
@@ -67,8 +77,9 @@ def lede(study: Study, key: str) -> str:
     model = model_name(trained[0].runs[0] if trained else arms[0].runs[0])
     if not trained:
         return f"{model} as it is, without any training, on {scored} of {len(names)} classes."
+    about = "about " if study.num_folds > 1 else ""
     skew = (
-        f"{sum(counts)} training clips of {len(names)} classes, from {counts[order[0]]} ({names[order[0]]}) "
+        f"{about}{sum(counts)} training clips of {len(names)} classes, from {counts[order[0]]} ({names[order[0]]}) "
         f"down to {counts[order[-1]]} ({names[order[-1]]}),"
     )
     spent = _spent(trained[0].runs[0])
@@ -77,29 +88,63 @@ def lede(study: Study, key: str) -> str:
     listed = _listed([arm.name + (" (the control)" if arm.control else "") for arm in trained])
     each = "Each arm fine-tunes" if len(trained) > 1 else "It fine-tunes"
     beside = " Zero-shot is the same model before any training." if len(trained) < len(arms) else ""
-    return f"Compared: {listed}. {each} {model} on the same {skew}{spent}. All are scored on the same {scored}.{beside}"
+    pooled = f", {POOLED} ({study.num_folds})" if study.num_folds > 1 else ""
+    return (
+        f"Compared: {listed}. {each} {model} on the same {skew}{spent}. All are scored on the same {scored}{pooled}."
+        f"{beside}"
+    )
 
 
 def contrast_words(named: Contrast, study: Study) -> str:
-    """What the interval of the UAR difference says, and what it does not say."""
-    score = named.differences["uar"]
-    if np.isnan(score.low):
-        verdict = "There is no interval."
-    elif score.low > 0 or score.high < 0:
+    """What the interval of the UAR difference says, what it does not say, and what it rests on."""
+    found = named.differences["uar"]
+    if np.isnan(found.low):
+        verdict = ""
+    elif found.low > 0 or found.high < 0:
         verdict = "The interval of the UAR difference leaves out 0"
     else:
         verdict = "The interval of the UAR difference includes 0: these clips do not tell the two apart"
-    limit = "; it covers the choice of clips, not the luck of a training run" if len(study.seeds) <= 1 else ""
+    if verdict:
+        verdict += (
+            "; it covers who was in the split, not the luck of a training run. " if len(study.seeds) <= 1 else ". "
+        )
     return (
-        f"{verdict}{limit}. Both arms answered the same {named.num_clips} clips, and clips are resampled in pairs "
-        "(1000 draws), so that what makes a clip hard cancels out. The contrast is the one that the study file names."
+        f"{verdict}Both arms answered the same {named.num_clips} clips, so that what makes a clip hard cancels out. "
+        f"{named.basis} The contrast is the one that the study file names."
     )
+
+
+def protocol(study: Study, key: str) -> list[tuple[str, str]]:
+    """How the numbers came about: each part once, arm by arm where arms differ in it."""
+    by_part: dict[str, dict[str, list[str]]] = {}
+    for arm in ordered_arms(study):
+        for run in arm.runs:
+            for name, value in run.evaluations[key].protocol.items():
+                by_part.setdefault(name, {}).setdefault(arm.name, []).append(_plain(name, value))
+    found = []
+    for name, by_arm in by_part.items():
+        listed = {arm: ", ".join(dict.fromkeys(values)) for arm, values in by_arm.items()}
+        values = list(dict.fromkeys(listed.values()))
+        if len(values) > 1:
+            values = [f"{value} ({', '.join(arm for arm in listed if listed[arm] == value)})" for value in values]
+        found.append((name.replace("_", " "), "; ".join(values)))
+    return found
+
+
+def _plain(name: str, value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(key, one)}" for key, one in value.items() if one is not None)
+    if isinstance(value, list):
+        return ", ".join(_plain(name, one) for one in value)
+    if value is None or isinstance(value, bool):
+        return "yes" if value else "no" if value is False else "none"
+    return _folder_name(str(value)) if name == "model" else str(value)
 
 
 def costs(study: Study) -> list[Cost]:
     found = []
     for arm in ordered_arms(study):
-        runs = arm.runs
+        runs = arm.parts
         trains = [run.train for run in runs if run.train]
         batches = [run.ledger.global_batch for run in runs if run.ledger]
         found.append(
@@ -122,7 +167,7 @@ def commands(study: Study) -> list[str]:
         return [study.command]
     if study.single:
         return [f"emovlm train {shlex.quote(place(study) + '/recipe.yaml')}"]
-    if not study.recipe_name:
+    if not study.recipe_name or study.num_folds > 1:
         return [f"emovlm study {shlex.quote(place(study) + '/study.yaml')}"]
     lines = []
     for arm in ordered_arms(study):
@@ -141,7 +186,7 @@ def place(study: Study) -> str:
 
 def environment(study: Study) -> list[tuple[str, str]]:
     """Commit, device and versions; each value once, all of them where runs differ."""
-    runs = [run for arm in study.arms for run in arm.runs]
+    runs = [part for arm in study.arms for part in arm.parts]
     facts: dict[str, list[str]] = {}
     for run in runs:
         env = run.env
@@ -158,8 +203,12 @@ def model_name(run: Run) -> str:
     name = str(model.get("name") or "") if isinstance(model, dict) else ""
     if name == "demo":
         return "the tiny demo model"
-    # A folder's own name is enough; the rest of its path is nobody else's business.
-    return name.rstrip("/").rsplit("/", 1)[-1] if name.startswith(("/", "~", ".")) else name or "the model"
+    return _folder_name(name) or "the model"
+
+
+def _folder_name(name: str) -> str:
+    """Of a path the last part: the rest is nobody else's business."""
+    return name.rstrip("/").rsplit("/", 1)[-1] if name.startswith(("/", "~", ".")) else name
 
 
 def _spent(run: Run) -> str:

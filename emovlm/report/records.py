@@ -1,23 +1,121 @@
 """What the files of a run or study folder say, as frozen dataclasses.
 
-C: classes, in the order of the run's files.
+C: classes, in the order of the run's files. What older files lack is None or empty.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from emovlm.metrics.recognition import GROUPS
+
 METRICS = ("war", "uar", "macro_f1", "tail_recall")
+FURTHER = ("weighted_f1", *GROUPS)
 
 
 @dataclass(frozen=True)
 class Score:
-    """A number in [0, 1] with its 95 % interval over clips."""
+    """A number in [0, 1] with its 95 % interval; nan where there is nothing to score, or no interval."""
 
     value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Spearman's rho of the recalls with something else that a class has; None where it is not defined."""
+
+    rho: float | None
+    p: float | None
+    num_classes: int
+
+
+@dataclass(frozen=True)
+class Collapse:
+    """See metrics/collapse.py. recall_against: "training_share", "word_frequency"."""
+
+    kl_to_truth: float | None
+    evenness: float | None
+    evenness_of_truth: float | None
+    never_predicted: tuple[str, ...]
+    recall_against: Mapping[str, Correlation]
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """One entry a bin of the confidence; None in an empty bin."""
+
+    count: tuple[int, ...]
+    confidence: tuple[float | None, ...]
+    accuracy: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """Fitted on the validation split, and the scores at it."""
+
+    value: float
+    nll: float
+    brier: float
+    ece: float
+    expected_ece: float | None = None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """See metrics/calibration.py. classwise_ece: one a class."""
+
+    nll: float
+    brier: float
+    ece: float
+    expected_ece: float
+    classwise_ece: tuple[float | None, ...]
+    reliability: Reliability
+    temperature: Temperature | None = None
+
+
+@dataclass(frozen=True)
+class Altered:
+    """The scores on altered clips; uar_change: against the clips as they are."""
+
+    war: float
+    uar: float
+    uar_change: float
+    same_answer: float
+
+
+@dataclass(frozen=True)
+class Look:
+    """altered: "blank", "shuffled", "reversed", "single_frame", "other_clip"."""
+
+    altered: Mapping[str, Altered]
+    ignores_video: bool
+
+
+@dataclass(frozen=True)
+class Orders:
+    num_orders: int
+    flip_rate: float
+
+
+@dataclass(frozen=True)
+class Soft:
+    """Against the votes of several annotators: KL divergence in nats, cosine similarity."""
+
+    kl: float
+    cosine: float
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How often the written answer names the class with the best score."""
+
+    num_clips: int
+    readable: int
+    share: float
+    share_of_readable: float | None
 
 
 @dataclass(frozen=True)
@@ -31,13 +129,27 @@ class Evaluation:
     support_C: tuple[int, ...]
     train_counts_C: tuple[int, ...]
     tail: tuple[str, ...]
-    scores: Mapping[str, Score]  # keys: METRICS
+    scores: Mapping[str, Score]  # keys: METRICS, and those of FURTHER that the file has
     recall_C: tuple[Score | None, ...]  # None: no clip of the class in this split
     confusion: tuple[tuple[int, ...], ...]  # rows: targets; columns: answers (an unreadable one is in no column)
     predicted_C: tuple[int, ...]
     unreadable: int
     num_classes_present: int
-    interval: str
+    interval: str  # what was resampled, in words
+    interval_unit: str | None = None  # see uncertainty.interval_unit
+    groups_C: tuple[str, ...] = ()  # of GROUPS
+    precision_C: tuple[float | None, ...] = ()
+    f1_C: tuple[float | None, ...] = ()
+    top2: float | None = None
+    cut_off: int | None = None  # answers that met the token limit
+    collapse: Collapse | None = None
+    calibration: Calibration | None = None
+    look: Look | None = None
+    orders: Orders | None = None
+    soft: Soft | None = None
+    agreement: Agreement | None = None
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+    mean_of_folds: Mapping[str, float] = field(default_factory=dict)  # metric -> score, where that says something
 
     @property
     def split(self) -> str:
@@ -80,10 +192,10 @@ class Prediction:
     target: str | None
     media: tuple[str, ...]
     scores_C: tuple[float, ...]  # log-likelihoods; empty for a scorer that gives none
-    parsed: str | None
     times_s: tuple[float, ...]
     start_s: float | None
     end_s: float | None
+    answer: int  # class index; -1: unreadable
 
 
 @dataclass(frozen=True)
@@ -99,6 +211,12 @@ class Run:
     ledger: Ledger | None
     log: tuple[Mapping[str, Any], ...]
     evaluations: Mapping[str, Evaluation]
+    folds: tuple["Run", ...] = ()  # the runs whose clips are pooled in this one; all else here is the first fold's
+
+    @property
+    def parts(self) -> tuple["Run", ...]:
+        """The runs that were made: one a fold, or this one."""
+        return self.folds or (self,)
 
 
 @dataclass(frozen=True)
@@ -108,6 +226,11 @@ class Arm:
     control: bool
     overrides: tuple[str, ...]
     runs: tuple[Run, ...]  # one a seed
+
+    @property
+    def parts(self) -> tuple[Run, ...]:
+        """Every run that was made: one a seed and fold."""
+        return tuple(part for run in self.runs for part in run.parts)
 
 
 @dataclass(frozen=True)
@@ -126,6 +249,11 @@ class Study:
     @property
     def seeds(self) -> tuple[int, ...]:
         return tuple(sorted({run.seed for arm in self.arms if not arm.zero_shot or self.single for run in arm.runs}))
+
+    @property
+    def num_folds(self) -> int:
+        """How many folds are pooled; 1 where none are."""
+        return len(self.arms[0].runs[0].parts)
 
     def arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)

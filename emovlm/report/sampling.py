@@ -26,7 +26,7 @@ class EpochRow:
 
 @dataclass(frozen=True)
 class Sampled:
-    """An arm. `columns`: a title and one text a class, as far as its files know it; `epochs`: of its first seed."""
+    """An arm. `columns`: a title and one text a class, as far as its files know it; `epochs`: of its first run."""
 
     arm: str
     strategy: str
@@ -36,12 +36,12 @@ class Sampled:
 
 
 def sampled_arms(study: Study) -> list[Arm]:
-    return [arm for arm in ordered_arms(study) if any(run.ledger for run in arm.runs)]
+    return [arm for arm in ordered_arms(study) if any(part.ledger for part in arm.parts)]
 
 
 def sampled(arm: Arm, names: Sequence[str]) -> Sampled:
-    """Means over seeds, but of the most repeated clip the most in any seed."""
-    ledgers = [run.ledger for run in arm.runs if run.ledger]
+    """Means over seeds and folds, but of the most repeated clip the most in any of them."""
+    ledgers = [part.ledger for part in arm.parts if part.ledger]
     first = ledgers[0]
     place = {name: c for c, name in enumerate(first.classes)}
     order = [place[name] for name in names]

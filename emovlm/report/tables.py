@@ -8,30 +8,48 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from emovlm.report.contrast import Contrast, contrast, seed_mean_intervals
-from emovlm.report.records import METRICS, Arm, Evaluation, Study
+from emovlm.evaluate.pooling import MEAN, POOLED
+from emovlm.metrics.uncertainty import NO_INTERVAL
+from emovlm.report.answers import Difference
+from emovlm.report.calibration import calibrated
+from emovlm.report.collapse import NO_CLASS, collapsed
+from emovlm.report.contrast import Contrast, arm_scores, contrast
+from emovlm.report.numbers import bracket, brief, chance, mean, signed
+from emovlm.report.records import METRICS, Arm, Evaluation, Score, Study
+from emovlm.report.stamps import seeds_stamp, stamps
 
 TITLES = {"war": "WAR", "uar": "UAR", "macro_f1": "Macro-F1", "tail_recall": "Tail recall"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A metric of an arm: its mean over seeds, the 95 % interval over clips, the least and the largest seed."""
+    """A score of an arm: its mean over seeds, the 95 % interval, the least and the largest seed, the mean of folds.
+
+    nan: there is none.
+    """
 
     value: float
     low: float
     high: float
     minimum: float
     maximum: float
+    mean_of_folds: float
 
 
 @dataclass(frozen=True)
 class Row:
+    """`cells`: by the name of the score, METRICS and those of FURTHER that the files have. `recall_C`: see Evaluation.
+
+    unreadable, and cut off by the token limit (None: not known): answers over all seeds.
+    """
+
     arm: str
     marks: tuple[str, ...]  # "control", "untrained"
     num_seeds: int
     cells: dict[str, Cell]
-    unreadable: int  # over all seeds
+    recall_C: list[Score | None]
+    unreadable: int
+    cut_off: int | None
 
 
 def rows(study: Study, key: str) -> list[Row]:
@@ -39,15 +57,24 @@ def rows(study: Study, key: str) -> list[Row]:
     table = []
     for arm in ordered_arms(study):
         evaluations = [run.evaluations[key] for run in arm.runs]
-        if len(evaluations) == 1:
-            intervals = {m: (evaluations[0].scores[m].low, evaluations[0].scores[m].high) for m in METRICS}
-        else:
-            intervals = seed_mean_intervals(arm, key)
+        scores, recall_C = arm_scores(arm, key)
         cells = {}
-        for metric in METRICS:
-            values = _values(arm, key, metric)
-            cells[metric] = Cell(float(np.mean(values)), *intervals[metric], min(values), max(values))
-        table.append(Row(arm.name, marks(arm), len(arm.runs), cells, sum(one.unreadable for one in evaluations)))
+        for name, score in scores.items():
+            seeds = [one.scores[name].value for one in evaluations]
+            folds = [one.mean_of_folds[name] for one in evaluations if name in one.mean_of_folds]
+            cells[name] = Cell(score.value, score.low, score.high, min(seeds), max(seeds), mean(folds))
+        cut_off = [one.cut_off for one in evaluations if one.cut_off is not None]
+        table.append(
+            Row(
+                arm.name,
+                marks(arm),
+                len(arm.runs),
+                cells,
+                recall_C,
+                sum(one.unreadable for one in evaluations),
+                sum(cut_off) if cut_off else None,
+            )
+        )
     return table
 
 
@@ -66,65 +93,22 @@ def head_to_tail(evaluation: Evaluation) -> list[int]:
     return sorted(range(len(counts)), key=lambda c: -counts[c])
 
 
-def seeds_stamp(study: Study) -> str:
-    seeds = study.seeds
-    if all(arm.zero_shot for arm in study.arms):
-        return "Untrained: there is no seed to vary."
-    if len(seeds) <= 1:
-        return "One seed: a demonstration, not a claim of significance."
-    listed = ", ".join(map(str, seeds))
-    few = " At least three are needed before a claim." if len(seeds) < 3 else ""
-    return f"{len(seeds)} seeds ({listed}); a value is the mean over seeds.{few}"
+def scored_on(study: Study, key: str) -> str:
+    """The evaluation, and whether it is of all folds together."""
+    return f"{key}, {POOLED} ({study.num_folds})" if study.num_folds > 1 else key
 
 
-def selection_stamp(study: Study, key: str) -> str | None:
-    """A warning where a checkpoint or a setting was chosen on the split that is reported."""
-    split = key.split("-", 1)[0]
-    chosen = [arm.name for arm in study.arms if any(run.selected_on == split for run in arm.runs)]
-    if not chosen:
+def folds_line(study: Study, key: str) -> str | None:
+    """What the second number of a study with folds is, or why there is none."""
+    if study.num_folds == 1:
         return None
-    return f"Selected on the {split} split: {', '.join(chosen)}. These scores are optimistic and are no evidence."
-
-
-def steps_stamp(study: Study) -> str | None:
-    """A warning where trained arms took different numbers of optimiser steps."""
-    steps = {arm.name: int(run.train["num_steps"]) for arm in study.arms for run in arm.runs if run.train}
-    if len(set(steps.values())) <= 1:
-        return None
-    listed = ", ".join(f"{name} {count}" for name, count in steps.items())
-    return f"The arms took different numbers of optimiser steps ({listed}): the comparison is not at equal cost."
-
-
-def prior_stamp(study: Study) -> str | None:
-    """A warning where the loss was given the natural prior in place of the one that the optimiser saw."""
-    asked = [a.name for a in study.arms if any(r.train and r.train.get("loss_prior") == "natural" for r in a.runs)]
-    if not asked:
-        return None
-    return (
-        f"The loss was given the natural class prior, not that of the planned stream: {', '.join(asked)}. "
-        "Where the sampler or class weights rebalance as well, this corrects twice."
-    )
-
-
-def data_stamps(study: Study) -> list[str]:
-    """A warning for every resume that went on with other rows, or another order of them, than it began with."""
-    found = []
-    for arm in study.arms:
-        for run in arm.runs:
-            name = arm.name if len(arm.runs) == 1 else f"{arm.name}, seed {run.seed}"
-            changes = (run.train or {}).get("different_data") or ()
-            found += [f"Resumed on different data: {name}, {change}." for change in changes]
-    return found
-
-
-def stamps(study: Study, key: str) -> list[str]:
-    """Everything that a reader must know before believing the numbers."""
-    single = (selection_stamp(study, key), steps_stamp(study), prior_stamp(study))
-    return [stamp for stamp in single if stamp] + data_stamps(study)
+    if all(run.evaluations[key].mean_of_folds for arm in study.arms for run in arm.runs):
+        return f"Values are {POOLED}; {MEAN}: the mean of each fold's own score."
+    return f"Values are {POOLED}. No {MEAN}: a fold lacks a class, or tests one subject."
 
 
 def counts_line(study: Study, key: str) -> str:
-    """What the numbers rest on: clips of the split by class, and which classes are the tail."""
+    """What the numbers rest on: clips of the split by class, which classes are the tail, what was resampled."""
     evaluation = study.arms[0].runs[0].evaluations[key]
     order = head_to_tail(evaluation)
     support = ", ".join(f"{evaluation.classes[c]} {evaluation.support_C[c]}" for c in order)
@@ -133,14 +117,22 @@ def counts_line(study: Study, key: str) -> str:
         for c in order
         if evaluation.classes[c] in evaluation.tail
     )
+    folds = " (mean over folds)" if study.num_folds > 1 else ""
     present = ""
     if evaluation.num_classes_present < len(evaluation.classes):
         present = f" Means are over the {evaluation.num_classes_present} classes present of {len(evaluation.classes)}."
     left_out = f" {evaluation.num_unlabelled} without a label are left out." if evaluation.num_unlabelled else ""
     return (
         f"{evaluation.num_clips} {evaluation.split} clips ({support}).{left_out} "
-        f"Tail by training clips: {tail}.{present} Brackets: {evaluation.interval}."
+        f"Tail by training clips{folds}: {tail}.{present} Brackets: {interval_words(study, key)}."
     )
+
+
+def interval_words(study: Study, key: str) -> str:
+    """What was resampled for the intervals of the table."""
+    evaluation = study.arms[0].runs[0].evaluations[key]
+    several = any(len(arm.runs) > 1 for arm in study.arms) and evaluation.interval_unit != NO_INTERVAL
+    return evaluation.interval + ("; of an arm with several seeds, over its seeds too" if several else "")
 
 
 def terminal_table(study: Study, key: str | None = None) -> Table:
@@ -148,7 +140,7 @@ def terminal_table(study: Study, key: str | None = None) -> Table:
     key = key or study.evaluation_keys()[0]
     table = Table(
         box=SIMPLE_HEAD,
-        title=f"{study.name}: {key}",
+        title=f"{study.name}: {scored_on(study, key)}",
         title_style="bold",
         title_justify="left",
         show_lines=False,
@@ -158,59 +150,64 @@ def terminal_table(study: Study, key: str | None = None) -> Table:
     for title in TITLES.values():
         table.add_column(title, justify="right", no_wrap=True)
     listed = rows(study, key)
-    if any(row.unreadable for row in listed):
+    shows_unreadable = any(row.unreadable or row.cut_off for row in listed)
+    if shows_unreadable:
         table.add_column("unread.", justify="right")
     for row in listed:
         mark = f"\n[dim]{', '.join(row.marks)}[/dim]" if row.marks else ""
-        unreadable = [str(row.unreadable)] if any(other.unreadable for other in listed) else []
+        unreadable = [_unreadable(row)] if shows_unreadable else []
         table.add_row(escape(row.arm) + mark, *(_terminal_cell(row, metric) for metric in METRICS), *unreadable)
     return table
 
 
 def print_table(study: Study, console: Console | None = None, key: str | None = None) -> None:
-    """The table, the counts behind it, the stamps and the named contrast."""
+    """The table, what its numbers rest on, the named contrast, and the stamps."""
     console = console or Console()
     key = key or study.evaluation_keys()[0]
     console.print(terminal_table(study, key))
     console.print(escape(counts_line(study, key)), style="dim", highlight=False)
+    folds = folds_line(study, key)
+    if folds:
+        console.print(escape(folds), style="dim", highlight=False)
     named = contrast(study, key)
     if named:
         console.print(escape(contrast_line(named)), highlight=False)
+    for line in evidence_lines(study, key):
+        console.print(escape(line), style="dim", highlight=False)
     for stamp in stamps(study, key):
         console.print(escape(stamp), style="bold red", highlight=False)
     console.print(escape(seeds_stamp(study)), style="bold", highlight=False)
 
 
+def evidence_lines(study: Study, key: str) -> list[str]:
+    """Classes that an arm never answers, and its calibration; the page has more."""
+    arms = ordered_arms(study)
+    never = [f"{one.arm} {one.never}" for arm in arms if (one := collapsed(arm, key)) and one.never != NO_CLASS]
+    ece = [f"{one.arm} {one.ece} ({one.perfect_ece})" for arm in arms if (one := calibrated(arm, key))]
+    lines = [f"Never answered: {'; '.join(never)}."] if never else []
+    return lines + ([f"ECE, and of a perfectly calibrated model: {', '.join(ece)}."] if ece else [])
+
+
 def contrast_line(named: Contrast) -> str:
-    parts = [
-        f"{TITLES[metric]} {signed(score.value)} [{signed(score.low)}, {signed(score.high)}]"
-        for metric, score in named.differences.items()
-    ]
-    return f"{named.first} minus {named.second}, paired by clip: {'; '.join(parts)}."
+    parts = [f"{TITLES[metric]} {_difference(found)}" for metric, found in named.differences.items()]
+    return f"{named.first} minus {named.second}: {'; '.join(parts)}. {named.basis}"
 
 
-def number(value: float) -> str:
-    """Three decimals; a dash where there is nothing to show (no clip of any such class)."""
-    return "-" if np.isnan(value) else f"{value:.3f}"
-
-
-def brief(value: float) -> str:
-    """Like `number`, without the leading 0: four intervals side by side leave a terminal little room."""
-    return number(value).removeprefix("0")
-
-
-def signed(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:+.3f}"
+def _difference(found: Difference) -> str:
+    tested = "" if found.p is None else f" p {chance(found.p)}"
+    return " ".join(part for part in (signed(found.value), bracket(found, signed)) if part) + tested
 
 
 def _terminal_cell(row: Row, metric: str) -> str:
     cell = row.cells[metric]
     # No bold for the best of a column: the best of many arms needs more than its own interval.
-    lines = [brief(cell.value), f"[dim]\\[{brief(cell.low)}, {brief(cell.high)}][/dim]"]
+    below = [bracket(cell, brief)]
     if row.num_seeds > 1:
-        lines.append(f"[dim]{brief(cell.minimum)}-{brief(cell.maximum)}[/dim]")
-    return "\n".join(lines)
+        below.append(f"{brief(cell.minimum)}-{brief(cell.maximum)}")
+    if not np.isnan(cell.mean_of_folds):
+        below.append(f"folds {brief(cell.mean_of_folds)}")
+    return "\n".join([brief(cell.value), *(f"[dim]{escape(line)}[/dim]" for line in below if line)])
 
 
-def _values(arm: Arm, key: str, metric: str) -> list[float]:
-    return [run.evaluations[key].scores[metric].value for run in arm.runs]
+def _unreadable(row: Row) -> str:
+    return f"{row.unreadable}\n[dim]{row.cut_off} cut[/dim]" if row.cut_off else str(row.unreadable)

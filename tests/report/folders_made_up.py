@@ -3,12 +3,14 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from emovlm.metrics import recognition
-from emovlm.metrics.uncertainty import bootstrap
+from emovlm.evaluate.predictions import Predictions, write
+from emovlm.evaluate.robustness import agreement
+from emovlm.evaluate.summary import summarise
 
 CLASSES = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
 TRAIN_COUNTS = (108, 99, 89, 79, 60, 6, 39)
@@ -22,6 +24,9 @@ SKILL = {
 }
 POWER = {"natural": 1.0, "square_root": 0.5, "class_balanced": 0.0, "tail_oversampling": 0.2}
 NUM_STEPS, GLOBAL_BATCH = 60, 16
+# What an evaluation holds since scores can be defended.
+NEW = ("weighted_f1", "many", "medium", "few", "groups", "precision", "f1", "top2", "interval_unit", "collapse")
+NEW += ("calibration", "look", "orders", "soft", "cut_off", "agreement", "protocol")
 
 
 def study(
@@ -29,19 +34,20 @@ def study(
     *,
     arms: Sequence[str] = ("natural", "square_root", "class_balanced", "tail_oversampling"),
     seeds: Sequence[int] = (0,),
-    classes: Sequence[str] = CLASSES,
-    per_class: int = 40,
-    media: dict[str, list[str]] | None = None,
+    folds: int | None = None,
+    **settings: Any,
 ) -> Path:
-    """A study folder with zero-shot; `media`: clip id -> paths."""
+    """A study folder with zero-shot; `settings`: those of `run`. Folds share the clips out by subject."""
     folder = root / "sampling"
     entries = []
     for name in (*arms, "zero_shot"):
         zero_shot, runs = name == "zero_shot", []
-        for seed in (0,) if zero_shot else seeds:
-            where = f"{name}/seed{seed}"
-            run(folder / where, arm=name, seed=seed, classes=classes, per_class=per_class, media=media)
-            runs.append({"seed": seed, "folder": where})
+        for fold in range(1, folds + 1) if folds else [None]:
+            for seed in (0,) if zero_shot else seeds:
+                where = f"{name}/seed{seed}" if fold is None else f"{name}/fold{fold}/seed{seed}"
+                part = None if fold is None else (fold, folds)
+                run(folder / where, arm=name, seed=seed, part=part, **settings)
+                runs.append({"seed": seed, "folder": where} | ({} if fold is None else {"fold": fold}))
         overrides = [] if zero_shot else [f"sampler.strategy={name}"]
         entries.append({"name": name, "zero_shot": zero_shot, "overrides": overrides, "runs": runs})
     contrast = ["class_balanced", "natural"]
@@ -62,20 +68,32 @@ def run(
     classes: Sequence[str] = CLASSES,
     per_class: int = 40,
     media: dict[str, list[str]] | None = None,
+    part: tuple[int, int] | None = None,
+    full: bool = False,
 ) -> Path:
-    """A run folder with all of its files; a zero-shot one has neither ledger nor log."""
+    """A run folder with all of its files; a zero-shot one has neither ledger nor log.
+
+    media: clip id -> paths. part: (number of this fold, of how many). full: with everything that an evaluation may
+    hold: altered clips, orders, votes, a temperature, and a generation audit beside it.
+    """
     generator = np.random.default_rng([seed, sorted(SKILL).index(arm)])
-    rows = _answers(arm, seed, classes, per_class, media or {})
-    where = folder / "eval" / "test-likelihood"
-    where.mkdir(parents=True)
-    header = {"format": 1, "classes": list(classes), "scorer": "likelihood", "prior": None, "split": "test"}
-    header |= {"recipe_hash": "0f3a9c", "protocol": {}}
-    (where / "predictions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in [header, *rows]))
+    rows = _answers(arm, seed, classes, per_class, media or {}, full)
+    if part is not None:
+        rows = [row for row in rows if int(row["subject"][1:]) % part[1] == part[0] - 1]
+    evaluations = {"test-likelihood": _predictions(rows, classes, arm, seed, part, "likelihood")}
+    if full:
+        evaluations["test-generation"] = _predictions(_written(rows, generator), classes, arm, seed, part, "generation")
     trained = arm != "zero_shot"
     train = {"seconds": 47.2 + seed, "num_steps": NUM_STEPS, "trainable_parameters": 108_544}
     train = train | {"loss_prior": "planned", "different_data": []} if trained else None
-    report = {"name": arm, "recipe_hash": "0f3a9c", "train": train}
-    report["evaluations"] = {"test-likelihood": _evaluation(rows, classes)}
+    report = {"name": arm, "recipe_hash": "0f3a9c", "train": train, "evaluations": {}}
+    for key, found in evaluations.items():
+        write(folder / "eval" / key / "predictions.jsonl", found)
+        temperature = 0.4 if full and found.has_scores() else None
+        report["evaluations"][key] = summarise(found, np.array(TRAIN_COUNTS), temperature)
+    if full:
+        pair = evaluations["test-generation"], evaluations["test-likelihood"]
+        report["evaluations"]["test-generation"]["agreement"] = agreement(*pair)
     (folder / "report.json").write_text(json.dumps(report))
     (folder / "recipe.yaml").write_text(
         f"seed: {seed}\ndata:\n  source: demo\nmodel:\n  name: demo\nsampler:\n  strategy: {arm}\n"
@@ -86,6 +104,16 @@ def run(
     if trained:
         (folder / "ledger.json").write_text(json.dumps(_ledger(arm, classes, generator)))
         (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in _log(arm, generator)))
+    return folder
+
+
+def before(folder: Path) -> Path:
+    """The run as an emovlm from before wrote it: an evaluation knows only the first scores."""
+    report = json.loads((folder / "report.json").read_text())
+    for entry in report["evaluations"].values():
+        for key in NEW:
+            entry.pop(key, None)
+    (folder / "report.json").write_text(json.dumps(report))
     return folder
 
 
@@ -105,7 +133,20 @@ def drawn_faces(folder: Path, per_class: int = 40, num_frames: int = 8) -> dict[
     return {f"test/{number:04d}": paths for number in range(len(CLASSES) * per_class)}
 
 
-def _answers(arm: str, seed: int, classes: Sequence[str], per_class: int, media: dict[str, list[str]]) -> list[dict]:
+def _predictions(
+    rows: list[dict], classes: Sequence[str], arm: str, seed: int, part: tuple[int, int] | None, scorer: str
+) -> Predictions:
+    protocol = {"split": "test", "fold": part and part[0], "num_rows": len(rows), "ids_hash": f"1b2c{len(rows)}"}
+    protocol |= {"scorer": scorer, "score": "sum", "question": "Which emotion does the person show?"}
+    protocol |= {"frames": {"pick": "uniform", "keep": 8}, "model": "/data/models/tiny", "seed": seed}
+    protocol |= {"train": "none" if arm == "zero_shot" else "lora"}
+    header = {"classes": list(classes), "scorer": scorer, "prior": None, "split": "test"}
+    return Predictions(header | {"recipe_hash": "0f3a9c", "protocol": protocol}, rows)
+
+
+def _answers(
+    arm: str, seed: int, classes: Sequence[str], per_class: int, media: dict[str, list[str]], full: bool
+) -> list[dict]:
     hard = np.random.default_rng(7).random((len(classes), per_class))  # the same clips are hard for every arm
     generator = np.random.default_rng([seed, sorted(SKILL).index(arm), 1])
     head = np.array(TRAIN_COUNTS, dtype=float) / sum(TRAIN_COUNTS)
@@ -120,49 +161,47 @@ def _answers(arm: str, seed: int, classes: Sequence[str], per_class: int, media:
                 {
                     "id": row_id,
                     "target": name,
-                    "soft_target": None,
+                    "soft_target": _votes(c, len(classes)) if full else None,
                     "subject": f"s{number % 12}",
                     "source": None,
                     "media": media.get(row_id, []),
                     "scores": scores_C.tolist(),
                     "text": None,
-                    "parsed": classes[int(np.argmax(scores_C))],
+                    "parsed": None,
                     "times_s": [float(t) for t in range(8)] if row_id in media else [],
                     "hit": None,
                 }
             )
+            if full:
+                rows[-1] |= _altered(arm, classes, int(scores_C.argmax()), np.random.default_rng([seed, c, number]))
     return rows
 
 
-def _evaluation(rows: list[dict], classes: Sequence[str]) -> dict:
-    targets_N = np.array([classes.index(row["target"]) for row in rows])
-    predicted_N = np.array([int(np.argmax(row["scores"])) for row in rows])
-    counts_CP = recognition.confusion(targets_N, predicted_N, len(classes))
-    is_tail_C = recognition.tail_classes(np.array(TRAIN_COUNTS))
+def _votes(target: int, num_classes: int) -> list[float]:
+    return [0.8 if c == target else 0.2 / (num_classes - 1) for c in range(num_classes)]
 
-    def scored(statistic) -> dict:
-        low, high = bootstrap(targets_N, predicted_N, statistic, num_classes=len(classes))
-        return {"value": float(statistic(counts_CP)), "low": float(low), "high": float(high)}
 
-    low_C, high_C = bootstrap(targets_N, predicted_N, recognition.recall_C, num_classes=len(classes))
-    recall = zip(recognition.recall_C(counts_CP), low_C, high_C, strict=True)
-    return {
-        "num_clips": len(rows),
-        "classes": list(classes),
-        "support": recognition.support_C(counts_CP).tolist(),
-        "train_counts": list(TRAIN_COUNTS),
-        "tail": [name for name, is_tail in zip(classes, is_tail_C, strict=True) if is_tail],
-        "war": scored(recognition.war),
-        "uar": scored(recognition.uar),
-        "macro_f1": scored(recognition.macro_f1),
-        "tail_recall": scored(lambda counts: recognition.tail_recall(counts, is_tail_C)),
-        "recall": [{"value": float(v), "low": float(low), "high": float(high)} for v, low, high in recall],
-        "confusion": counts_CP.tolist(),
-        "predicted": recognition.predicted_C(counts_CP).tolist(),
-        "unreadable": int(recognition.unreadable(counts_CP)),
-        "num_classes_present": int(recognition.num_present(counts_CP)),
-        "interval": "95 % bootstrap over clips, 1000 draws",
-    }
+def _altered(arm: str, classes: Sequence[str], answer: int, generator: np.random.Generator) -> dict:
+    """What is answered to altered clips and other orders; zero-shot answers a blank clip as it does the true one."""
+    keeps = {"blank": 0.1, "shuffled": 0.9, "reversed": 0.95, "single_frame": 0.7, "other_clip": 0.15}
+    if arm == "zero_shot":
+        keeps = dict.fromkeys(keeps, 1.0)
+
+    def other(share: float) -> str:
+        return classes[answer if generator.random() < share else int(generator.integers(len(classes)))]
+
+    return {"look": {name: other(share) for name, share in keeps.items()}, "orders": [other(0.97) for _ in range(3)]}
+
+
+def _written(rows: list[dict], generator: np.random.Generator) -> list[dict]:
+    """The same clips, answered in words: nine of ten as the scores say, the others not readable."""
+    found = []
+    for row in rows:
+        cut_off = bool(generator.random() < 0.1)
+        best = None if cut_off else CLASSES[int(np.argmax(row["scores"]))]
+        plain = {key: value for key, value in row.items() if key not in ("look", "orders")}
+        found.append({**plain, "scores": [], "text": "...", "parsed": best, "cut_off": cut_off, "soft_target": None})
+    return found
 
 
 def _ledger(arm: str, classes: Sequence[str], generator: np.random.Generator) -> dict:

@@ -1,6 +1,6 @@
 """`emovlm compare`: paired by id, by subject, and silent about nothing that differs."""
 
-import json
+import re
 
 import numpy as np
 import pytest
@@ -52,7 +52,8 @@ def test_a_clear_difference_and_none(tmp_path):
     uar = next(line for line in text.splitlines() if " UAR " in line).split("│")
     assert float(uar[5]) == pytest.approx(float(uar[4]) - float(uar[3]), abs=0.0011)
     assert float(uar[7]) < 0.01
-    assert any("swapped between the runs by subject" in note for note in notes)
+    assert any("p: the answers swapped by subject" in note for note in notes)
+    assert not any("Optimistic" in note for note in notes)
     assert any("Fewer than three seeds" in note for note in notes)
 
     twin = write(tmp_path / "twin", 0.4)
@@ -96,7 +97,40 @@ def test_the_command(tmp_path):
     )
 
 
-def test_too_few_subjects_fall_back_to_clips_and_say_so(tmp_path):
+def test_too_few_subjects_give_no_interval_and_none_clips_that_are_optimistic(tmp_path):
     folders = [write(tmp_path / name, 0.6, num_subjects=4, seed=k) for k, name in enumerate("ab")]
-    assert any("fewer than five subjects" in note for note in compare(folders)[1])
-    assert json.loads((folders[0] / "eval/test-likelihood/predictions.jsonl").read_text().split("\n")[0])["format"] == 1
+    text, notes = shown(folders)
+    assert "[" not in text
+    assert any(note.startswith("No interval: a class has clips of fewer than 5 subjects.") for note in notes)
+    for folder in folders:
+        path = folder / "eval/test-likelihood/predictions.jsonl"
+        path.write_text(re.sub(r'"subject": "p\d+"', '"subject": null', path.read_text()))
+    text, notes = shown(folders)
+    assert "[" in text
+    assert any("Optimistic: the subjects are not known" in note for note in notes)
+
+
+def test_different_numbers_of_seeds_have_no_p(tmp_path):
+    for seed in range(3):
+        write(tmp_path / "trained" / f"seed{seed}", 0.8, seed=seed)
+    text, notes = shown([write(tmp_path / "zero_shot", 0.4), tmp_path / "trained"])
+    uar = next(line for line in text.splitlines() if " UAR " in line).split("│")
+    assert [cell.strip() for cell in uar[7:9]] == ["-", "-"]
+    assert any("No p: there is nothing to swap" in note for note in notes)
+    assert any("Fewer than three seeds" in note for note in notes)
+
+
+def test_folds_of_a_seed_are_pooled(tmp_path):
+    ids = [[f"{s}-{c}" for s in range(12) if s % 2 == fold for c in CLASSES] for fold in range(2)]
+    for arm, skill in (("natural", 0.4), ("balanced", 0.9)):
+        for fold in range(2):
+            write(tmp_path / arm / f"fold{fold + 1}" / "seed0", skill, ids=ids[fold], fold=fold + 1)
+        write(tmp_path / "whole" / arm, skill)
+    whole = [tmp_path / "whole" / arm for arm in ("natural", "balanced")]
+    numbers = [
+        re.findall(r"[\d.]+", line.split("│", 2)[2])
+        for text, _ in (shown([tmp_path / "natural", tmp_path / "balanced"]), shown(whole))
+        for line in text.splitlines()
+        if "UAR" in line
+    ]
+    assert numbers[0] == numbers[1]

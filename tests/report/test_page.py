@@ -86,8 +86,8 @@ def test_every_id_is_there_once_and_every_reference_resolves(html: str) -> None:
 def test_it_is_small_and_has_frames_and_every_figure(html: str) -> None:
     assert len(html) < 3_000_000
     assert html.count('src="data:image/jpeg;base64,') == 8 * 3  # two tail classes and the head, eight frames each
-    assert html.count("<svg role") == 2 + 4 + 5 + 4  # recall, drawn, confusion, two curves; wide and narrow
-    assert html.count('aria-label="') >= 15
+    assert html.count("<svg role") == 2 + 5 + 4 + 5 + 4  # recall, reliability, drawn, confusion, two curves
+    assert html.count('aria-label="') >= 20
 
 
 def test_two_writes_give_the_same_bytes(study: Path, html: str) -> None:

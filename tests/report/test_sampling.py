@@ -75,9 +75,11 @@ def test_epochs_are_shown_where_there_is_more_than_one(tmp_path: Path) -> None:
     page = write_page(folder).read_text(encoding="utf-8")
     inner = page[page.index("Epoch by epoch") : page.index('id="confusion"')]
     second = inner[inner.index("<tr><td>2</td>") :]
-    cells = re.findall(r'<td>(\d+)<span class="interval">asked ([\d.]+)</span>.*?distinct (\d+)', second)
+    cells = re.findall(
+        r'<td data-title="[a-z]+">(\d+)<span class="interval">asked ([\d.]+)</span>.*?distinct (\d+)', second
+    )
     assert cells[-1] == ("30", "32.0", "6"), "8 % of the 400 samples of this epoch"
-    assert "<td>5 x</td>" in second
+    assert '<td data-title="most repeated">5 x</td>' in second
     change(folder, epochs=epochs[:1])
     assert "Epoch by epoch" not in write_page(folder).read_text(encoding="utf-8")
 
@@ -101,8 +103,8 @@ def test_seeds_are_put_together(tmp_path: Path) -> None:
     assert columns["samples drawn"][0] == "110"
     assert columns["most repeated"][0] == "9 x"
     page = unescape(write_page(folder).read_text(encoding="utf-8"))
-    assert "Means over seeds; of the most repeated clip, the most in any seed." in page
-    assert page.count("Epoch by epoch (first seed)") == 2
+    assert "Means over seeds; of the most repeated clip, the most in any of them." in page
+    assert page.count("Epoch by epoch (first run)") == 2
     assert "<details open>" not in page
 
 

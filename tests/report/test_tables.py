@@ -8,8 +8,11 @@ import pytest
 from rich.console import Console
 
 from emovlm.report.folders import load
+from emovlm.report.numbers import brief, chance, mean, number, signed
 from emovlm.report.page import write_page
-from emovlm.report.tables import brief, head_to_tail, number, print_table, rows, signed, stamps
+from emovlm.report.records import METRICS
+from emovlm.report.stamps import stamps
+from emovlm.report.tables import head_to_tail, print_table, rows
 
 from . import folders_made_up as made_up
 
@@ -27,7 +30,7 @@ def test_the_table_fits_eighty_columns_and_has_every_number(tmp_path: Path) -> N
     study = load(folder)
     for row in rows(study, "test-likelihood"):
         assert row.arm in text
-        for cell in row.cells.values():
+        for cell in map(row.cells.get, METRICS):
             assert brief(cell.value) in text
             assert f"[{brief(cell.low)}, {brief(cell.high)}]" in text
     assert "control" in text
@@ -36,6 +39,12 @@ def test_the_table_fits_eighty_columns_and_has_every_number(tmp_path: Path) -> N
     assert "Tail by training clips: fear 39, disgust 6." in flat
     assert "One seed: a demonstration, not a claim of significance." in flat
     assert "class_balanced minus natural" in flat
+    assert "Brackets: 95 % bootstrap over subjects, 1000 draws." in flat
+    assert "Interval: 95 %, subjects resampled (1000 draws). p: the answers swapped by subject" in flat
+    assert "Never answered: zero_shot disgust." in flat
+    entry = study.arm("natural").runs[0].evaluations["test-likelihood"]
+    assert entry.calibration is not None
+    assert f"natural {entry.calibration.ece:.3f} ({entry.calibration.expected_ece:.3f})" in flat
 
 
 def test_markup_in_a_class_name_is_text(tmp_path: Path) -> None:
@@ -59,6 +68,56 @@ def test_classes_run_from_head_to_tail(tmp_path: Path) -> None:
 def test_numbers(value: float, plain: str, with_sign: str) -> None:
     assert number(value) == plain
     assert signed(value) == with_sign
+
+
+def test_a_p_is_never_written_as_zero_and_a_mean_leaves_out_what_is_not_there() -> None:
+    assert (chance(0.0004), chance(0.012)) == ("<0.001", "0.012")
+    assert mean([0.5, None, 0.7]) == pytest.approx(0.6)
+    assert number(mean([None])) == "-"
+
+
+def test_folds_are_pooled_and_their_mean_stands_below(tmp_path: Path) -> None:
+    folder = made_up.study(tmp_path, arms=("natural", "class_balanced"), seeds=(0, 1), folds=3)
+    text = shown(folder)
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.startswith("sampling: test-likelihood, pooled over folds (3)")
+    natural = next(row for row in rows(load(folder), "test-likelihood") if row.arm == "natural")
+    by_fold = [
+        json.loads((folder / f"natural/fold{fold}/seed{seed}/report.json").read_text())["evaluations"]
+        for fold in (1, 2, 3)
+        for seed in (0, 1)
+    ]
+    mean_of_folds = sum(one["test-likelihood"]["macro_f1"]["value"] for one in by_fold) / 6
+    assert natural.cells["macro_f1"].mean_of_folds == pytest.approx(mean_of_folds)
+    assert f"folds {brief(mean_of_folds)}" in text
+    flat = " ".join(text.split())
+    assert "Values are pooled over folds; mean of folds: the mean of each fold's own score." in flat
+    assert "over its seeds too" in flat
+
+
+def test_one_subject_a_fold_has_no_mean_of_folds(tmp_path: Path) -> None:
+    folder = made_up.study(tmp_path, arms=("natural", "class_balanced"), folds=12, per_class=12)
+    flat = " ".join(shown(folder).split())
+    assert "No mean of folds: a fold lacks a class, or tests one subject." in flat
+    assert "folds ." not in flat
+
+
+def test_without_subjects_enough_there_is_no_bracket(tmp_path: Path) -> None:
+    text = shown(made_up.study(tmp_path, arms=("natural", "class_balanced"), per_class=3))
+    assert "[" not in text
+    flat = " ".join(text.split())
+    assert "Brackets: none: a class has clips of fewer than 5 subjects." in flat
+    assert "No interval: a class has clips of fewer than 5 subjects. p: the answers swapped by subject" in flat
+
+
+def test_answers_that_were_cut_off_are_counted_apart(tmp_path: Path) -> None:
+    folder = made_up.run(tmp_path / "run", per_class=5)
+    report = json.loads((folder / "report.json").read_text())
+    report["evaluations"]["test-likelihood"] |= {"unreadable": 3, "cut_off": 2}
+    (folder / "report.json").write_text(json.dumps(report))
+    lines = [line.split() for line in shown(folder).splitlines()]
+    assert any(line[-1:] == ["3"] for line in lines)
+    assert any(line[-2:] == ["2", "cut"] for line in lines)
 
 
 def change_training(folder: Path, **values) -> None:

@@ -8,11 +8,11 @@ from emovlm.evaluate import predictions as border
 from emovlm.evaluate.predictions import Predictions
 from emovlm.evaluate.summary import summarise
 
-HEADER = {"classes": ["a", "b"], "scorer": "likelihood", "prior": None, "split": "test"}
+HEADER = {"classes": ["a", "b"], "scorer": "likelihood", "prior": None, "split": "test", "protocol": {"score": "sum"}}
 
 
 def row(row_id, target, scores):
-    return border.row_of({"id": row_id, "label": target, "media": ["x.mp4"]}, ["a", "b"], scores, [0.1])
+    return border.row_of({"id": row_id, "label": target, "media": ["x.mp4"]}, ["a", "b"], [0.1], scores=scores)
 
 
 def test_written_and_read_back(tmp_path):
@@ -32,7 +32,7 @@ def test_written_and_read_back(tmp_path):
         (lambda lines: [lines[0], lines[1].replace('"1"', "null")], ":2: the id is missing"),
         (lambda lines: [lines[0], lines[1].replace('"a"', '"z"')], ":2: class 'z'"),
         (lambda lines: [lines[0], lines[1].replace("-2.0", "NaN")], ":2: a score is no finite number"),
-        (lambda lines: [lines[0], lines[1].replace(", -2.0", "")], ":2: one score a class"),
+        (lambda lines: [lines[0], lines[1].replace(", -2.0", "")], ":2: 2 scores are expected, one a class"),
         (lambda lines: [lines[0], "{"], ":2: not JSON"),
         (lambda lines: [lines[0], "3"], ":2: an object"),
     ],

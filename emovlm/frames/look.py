@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emovlm import UserError, lookup
 from emovlm.frames import cache as caches
-from emovlm.frames import crop
-from emovlm.frames.cache import Part
+from emovlm.frames import crop, decode
+from emovlm.frames.cache import Cache, Part
 from emovlm.frames.clip import Choose, Clip
 
 if TYPE_CHECKING:
@@ -36,6 +36,51 @@ def look(row: Mapping[str, Any], frames: Frames, key: tuple[int, int, str] | Non
     what is to be read beside the policy's choice; it may be asked several times, and the last time counts. Raises
     ClipError for a file that cannot be read, UserError for a policy that breaks its contract.
     """
+    asked = _prepare(row, frames, key)
+    choose = functools.partial(_with_more, asked.choose, also) if also else asked.choose
+    return caches.read(asked.cache, asked.part, choose, max_pixels=frames.max_pixels, every=asked.is_random)
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What `look` would choose. times_s_T: of all frames there are; whole: `frames.crop: face` found no face."""
+
+    times_s_T: np.ndarray
+    span_s: tuple[float, float]
+    indices_T: np.ndarray
+    timed: bool
+    whole: bool
+
+
+def glance(row: Mapping[str, Any], frames: Frames, key: tuple[int, int, str] | None) -> Glance:
+    """The choice of `look` without its pixels, for surveys: by decode.glance, unless the policy has to look."""
+    asked = _prepare(row, frames, key)
+    whole = asked.part.crop is None
+    if not asked.looks:
+        times_s_T, span_s, timed = decode.glance(asked.part.media, start_s=asked.part.start_s, end_s=asked.part.end_s)
+        return Glance(times_s_T, span_s, asked.choose(times_s_T, span_s), timed, whole)
+    last: list[Any] = []
+
+    def remember(times_s_T: np.ndarray, span_s: tuple[float, float]) -> np.ndarray:
+        last[:] = times_s_T, span_s, asked.choose(times_s_T, span_s)
+        return last[2]
+
+    clip = caches.read(asked.cache, asked.part, remember, max_pixels=THUMBNAIL_PIXELS, rough=True)
+    return Glance(*last, timed=clip.timed, whole=whole)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """All that is settled before the frames of a row are chosen."""
+
+    cache: Cache | None
+    part: Part
+    choose: Choose
+    looks: bool
+    is_random: bool
+
+
+def _prepare(row: Mapping[str, Any], frames: Frames, key: tuple[int, int, str] | None) -> _Asked:
     folder = getattr(frames, "cache", None)
     cache = None if folder is None else caches.at(folder, getattr(frames, "cache_gb", 20.0))
     part = Part(row["media"], row.get("start_s"), row.get("end_s"))
@@ -49,10 +94,8 @@ def look(row: Mapping[str, Any], frames: Frames, key: tuple[int, int, str] | Non
     given = {name: row[name] for name in ANNOTATIONS if row.get(name) is not None}
     supplied = {"annotations": given, "key": key, "thumbnails": thumbnails_THW}
     choose = functools.partial(_checked, policy, frames, row["id"], supplied)
-    if also:
-        choose = functools.partial(_with_more, choose, also)
-    every = key is not None and needs(policy, "key")
-    return caches.read(cache, part, choose, max_pixels=frames.max_pixels, every=every)
+    is_random = key is not None and needs(policy, "key")
+    return _Asked(cache, part, choose, looks=thumbnails_THW is not None, is_random=is_random)
 
 
 def needs(policy: Policy, name: str) -> bool:

@@ -167,7 +167,9 @@ def apex_estimate(
     """The frame that differs most from the clip's own first second, smoothed, or `keep` frames around it as in
     `dense_window`: an estimate of the apex from pixels alone, see change.change_from_start.
 
-    With `frames.crop: face` the eyes are left out of the thumbnails, and blinks with them.
+    With `frames.crop: face` the eyes are left out of the thumbnails, and blinks with them. A head that sways outweighs
+    a faint event: on 60 rendered faces with an event of .25 to .5 s it fell into the event for .40 of them (.33 without
+    the crop), one of four `keyframes` for .73, one of four `uniform` frames for .52.
     """
     strength_T = change.change_from_start(thumbnails, times_s_T, *span_s)
     return _window(times_s_T, span_s, float(times_s_T[np.argmax(strength_T)]), keep, window_s)

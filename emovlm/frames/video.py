@@ -50,7 +50,7 @@ def read_video(path: str, choose: Choose, asked_s: tuple[float, float], view: Vi
         wanted = indices.tolist()
         seen, pixels = _decode(path, asked_s, wanted, view)
         if not seen.pts_T:
-            raise ClipError(f"{path}: {_nothing_there(seen, asked_s)}")
+            raise ClipError(f"{path}: {nothing_there(seen, asked_s)}")
         if seen == guess:
             frames_THWC = np.stack([pixels[i] for i in wanted])
             return Clip(frames_THWC, seen.times_s_T()[indices], True, len(seen.pts_T), view.crop)
@@ -58,22 +58,28 @@ def read_video(path: str, choose: Choose, asked_s: tuple[float, float], view: Vi
     raise ClipError(f"{path}: passes over the file gave different frame times; re-encode it")
 
 
-def _nothing_there(seen: Visible, asked_s: tuple[float, float]) -> str:
+def nothing_there(seen: Visible, asked_s: tuple[float, float]) -> str:
     if asked_s == (0.0, math.inf):
         return "has a video stream but not one frame can be seen in it; replace the file or leave the row out"
     last_s = float((seen.end_pts - seen.first_pts) * seen.time_base)
     return f"no frame can be seen from {asked_s[0]} s to {asked_s[1]} s; the picture ends at {last_s:.3f} s"
 
 
-def _guess(path: str, asked_s: tuple[float, float]) -> Visible:
-    """The times as the packets tell them; empty where reading all packets would cost more than it saves."""
+def glance(path: str, asked_s: tuple[float, float]) -> Visible:
+    """The times of the span's frames as the packets tell them, which hidden frames make wrong."""
     with Video(path) as source:
-        if asked_s[0] > JUMP_AFTER_S:
-            return Visible(source.time_base)
         guess = Visible(source.time_base)
         for _ in _walk(source.ticks(), guess, asked_s, source.tick_guess):
             pass
         return guess
+
+
+def _guess(path: str, asked_s: tuple[float, float]) -> Visible:
+    """A glance; empty where reading all packets would cost more than it saves."""
+    if asked_s[0] > JUMP_AFTER_S:
+        with Video(path) as source:
+            return Visible(source.time_base)
+    return glance(path, asked_s)
 
 
 def _decode(

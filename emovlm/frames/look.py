@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ANNOTATIONS = ("onset_s", "apex_s", "offset_s", "action_units", "box")
 # Of the small frames that a policy looks at: 85 x 48 of a wide clip.
 THUMBNAIL_PIXELS = 4096
+TO_GREY = np.full(3, 1 / 3, np.float32)
 
 Policy = Callable[..., np.ndarray]
 # (times_s_T, span_s, the policy's indices_K) -> the indices of the frames that are to be read as well.
@@ -90,7 +91,7 @@ def _prepare(row: Mapping[str, Any], frames: Frames, key: tuple[int, int, str] |
     thumbnails_THW = None
     if needs(policy, "thumbnails"):
         small = caches.read(cache, part, _all, max_pixels=THUMBNAIL_PIXELS, rough=True)
-        thumbnails_THW = crop.without_eyes(small.frames_THWC.mean(axis=3, dtype=np.float32), cut)
+        thumbnails_THW = crop.without_eyes(small.frames_THWC.astype(np.float32) @ TO_GREY, cut)
     given = {name: row[name] for name in ANNOTATIONS if row.get(name) is not None}
     supplied = {"annotations": given, "key": key, "thumbnails": thumbnails_THW}
     choose = functools.partial(_checked, policy, frames, row["id"], supplied)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from emovlm import UserError, recipe
+from emovlm.scoring.kinds import KINDS, LOG_PROBABILITIES
 
 DEMO = Path(__file__).parents[1] / "recipes" / "demo" / "tiny_video.yaml"
 
@@ -28,6 +29,16 @@ DEMO = Path(__file__).parents[1] / "recipes" / "demo" / "tiny_video.yaml"
 def test_contradictions(changes, says):
     with pytest.raises(UserError, match=says):
         recipe.load(DEMO, changes)
+
+
+def test_scores_that_are_no_log_probabilities_are_those_of_the_scorer():
+    for score in KINDS:
+        changes = [f"evaluate.score={score}", "evaluate.temperature=fit"]
+        if score in LOG_PROBABILITIES:
+            recipe.load(DEMO, changes)
+        else:
+            with pytest.raises(UserError, match="has no calibration"):
+                recipe.load(DEMO, changes)
 
 
 def test_what_goes_together():

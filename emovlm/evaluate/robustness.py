@@ -6,6 +6,7 @@ N clips.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,10 @@ def summary(labelled: Predictions) -> dict[str, Any]:
     if rows[0].get("orders"):
         found["orders"] = _orders(labelled)
     if "cut_off" in rows[0]:
+        # Cut off by the token limit is counted apart: it is mended by a higher limit, and says nothing of the model.
         found["cut_off"] = sum(row["cut_off"] for row in rows)
+        reasons = (row["unread"].partition(":")[0] for row in rows if row["unread"])
+        found["unread"] = dict(Counter(reasons).most_common())
     return found
 
 

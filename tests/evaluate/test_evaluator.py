@@ -148,4 +148,4 @@ def test_what_is_written_is_read_and_set_against_the_scores(trained):
     assert summary["cut_off"] == 0
     short, found = scored(trained, scorer="generation", max_new_tokens=1)
     assert short["cut_off"] == len(found.rows)
-    assert short["unreadable"] == sum(row["parsed"] is None for row in found.rows)
+    assert short["unreadable"] == sum(row["parsed"] is None for row in found.rows) == sum(short["unread"].values())

@@ -105,7 +105,7 @@ def see(row: Mapping[str, Any], recipe: Recipe) -> Seen:
     return Seen(clip.timed, frames(choice.own_K), between, frames(choice.reference))
 
 
-def dense_clip(row: Mapping[str, Any], recipe: Recipe, key: tuple[int, int, str]) -> DenseClip:
+def dense_clip(row: Mapping[str, Any], recipe: Recipe, key: tuple[int, int, str] | None) -> DenseClip:
     """The policy's frames and those in between, as one clip. key: the policy's. Raises ClipError."""
     choice = _Choice(recipe, with_reference=False)
     clip = look(row, recipe.frames, key, also=choice)

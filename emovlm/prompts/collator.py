@@ -7,23 +7,26 @@ on the left, so the answer sits at the end of every row and only those logits ar
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from emovlm import UserError
+from emovlm.frames.clip import Clip
 from emovlm.frames.look import look
 from emovlm.longtail.losses import IGNORED
 from emovlm.prompts.answers import Answers
+from emovlm.prompts.arrangement import GapTexts, Texts
+from emovlm.prompts.arranging import Arranging
 from emovlm.prompts.messages import clock, question_text, user_turn
 
 if TYPE_CHECKING:
-    from emovlm.frames.decode import Clip
     from emovlm.recipe import Recipe
 
-Texts = Mapping[str, Mapping[int, Sequence[str]]]
+# (row, frames section, policy key) -> clip: frames/look.py, or what a control of enrichment looks at beside.
+Look = Callable[..., Clip]
 
 
 class Collator:
@@ -32,21 +35,30 @@ class Collator:
     labels (B, A): the last A token ids, -100 where a row has no answer token. Rows that carry their index (key `row`)
     give rows_B.
 
-    texts: by row id and gap; see messages.user_turn. epoch: read by random frame policies, set before an epoch starts.
+    texts: by row id and gap; see messages.user_turn. look: where clips come from. epoch: read by random frame policies,
+    set before an epoch starts.
     """
 
     def __init__(
-        self, processor: Any, recipe: Recipe, classes: Sequence[str], *, with_answers: bool, texts: Texts | None = None
+        self,
+        processor: Any,
+        recipe: Recipe,
+        classes: Sequence[str],
+        *,
+        with_answers: bool,
+        texts: Texts | None = None,
+        look: Look = look,
     ):
         self.processor, self.recipe, self.classes = processor, recipe, list(classes)
-        self.with_answers, self.texts = with_answers, texts or {}
+        self.with_answers, self.texts, self.look = with_answers, texts or {}, look
+        self.arranging = Arranging(recipe, self.texts, self._length)
         # In shared memory: workers that outlive an epoch (dataloader_persistent_workers) keep their copy of the rest.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         self.answers = Answers(processor)
         self.question = question_text(recipe.prompt, self.classes)
         self.as_video = recipe.frames.input == "video"
         if self.as_video and self.texts:
-            raise UserError("prompt.texts: texts go between pictures; set frames.input=images")
+            raise UserError("enrich: texts go between pictures; set frames.input=images")
 
     @property
     def epoch(self) -> int:
@@ -57,11 +69,12 @@ class Collator:
         self._epoch.fill_(epoch)
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        clips = [look(dict(row), self.recipe.frames, (self.recipe.seed, self.epoch, row["id"])) for row in rows]
+        clips = [self.look(dict(row), self.recipe.frames, (self.recipe.seed, self.epoch, row["id"])) for row in rows]
         return self.tensors(rows, clips)
 
     def tensors(self, rows: Sequence[Mapping[str, Any]], clips: Sequence[Clip]) -> dict[str, torch.Tensor]:
-        prompts = [self.prompt(row, clip) for row, clip in zip(rows, clips, strict=True)]
+        shown = [self.arranging.shown(row["id"], clip) for row, clip in zip(rows, clips, strict=True)]
+        prompts, clips = [self._prompt(*pair) for pair in shown], [clip for clip, _ in shown]
         numbered = {"rows_B": torch.tensor([row["row"] for row in rows])} if "row" in rows[0] else {}
         if not self.with_answers:
             return self._process(prompts, clips) | numbered
@@ -73,14 +86,7 @@ class Collator:
 
     def prompt(self, row: Mapping[str, Any], clip: Clip) -> str:
         """The text up to where the model answers, through the processor's own template."""
-        turn = user_turn(
-            clip,
-            self.question,
-            as_video=self.as_video,
-            time_marks=self.recipe.prompt.time_marks,
-            gap_texts=self.texts.get(row["id"], {}),
-        )
-        return self.processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+        return self._prompt(*self.arranging.shown(row["id"], clip))
 
     def answer(self, row: Mapping[str, Any]) -> str:
         if row.get("answer"):
@@ -89,8 +95,17 @@ class Collator:
             raise UserError(f"row {row['id']}: has neither a label nor an answer, so there is nothing to learn")
         return self.classes[row["label"]]
 
+    def _prompt(self, clip: Clip, texts: GapTexts) -> str:
+        marks = self.recipe.prompt.time_marks
+        turn = user_turn(clip, self.question, as_video=self.as_video, time_marks=marks, gap_texts=texts)
+        return self.processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+
+    def _length(self, clip: Clip, texts: GapTexts) -> int:
+        """Tokens of a prompt."""
+        return self._process([self._prompt(clip, texts)], [clip])["input_ids"].shape[1]
+
     def _process(self, texts: list[str], clips: Sequence[Clip]) -> dict[str, torch.Tensor]:
-        pixels: dict[str, Any]
+        pixels: dict[str, Any] = {}
         if self.as_video:
             for clip in clips:
                 if not clip.timed and len(clip.times_s_T) > 1:
@@ -98,7 +113,7 @@ class Collator:
             videos = [torch.from_numpy(clip.frames_THWC).permute(0, 3, 1, 2) for clip in clips]
             metadata = [clock(clip.times_s_T) for clip in clips]
             pixels = {"videos": videos, "video_metadata": metadata, "do_sample_frames": False}
-        else:
+        elif any(len(clip.frames_THWC) for clip in clips):
             pixels = {"images": [[torch.from_numpy(frame).permute(2, 0, 1) for frame in c.frames_THWC] for c in clips]}
         batch = self.processor(text=texts, padding=True, padding_side="left", return_tensors="pt", **pixels)
         return dict(batch)

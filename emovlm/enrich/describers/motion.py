@@ -67,10 +67,10 @@ class Motion:
         for row, band_PHW2 in zip(ROWS, np.array_split(flows_PHW2, len(ROWS), axis=1), strict=True):
             for column, part_PHW2 in zip(COLUMNS, np.array_split(band_PHW2, len(COLUMNS), axis=2), strict=True):
                 # A part's motion is that of its most moved quarter: a lip is smaller than a ninth of the picture.
-                sizes_PN = np.linalg.norm(part_PHW2, axis=-1).reshape(len(part_PHW2), -1)
+                sizes_PN = np.asarray(np.linalg.norm(part_PHW2, axis=-1)).reshape(len(part_PHW2), -1)
                 p = int(np.argmax(np.quantile(sizes_PN, 0.75, axis=1)))
                 moved_N = sizes_PN[p] >= np.quantile(sizes_PN[p], 0.75)
-                motion_2 = part_PHW2[p].reshape(-1, 2)[moved_N].mean(axis=0)
+                motion_2 = np.asarray(part_PHW2[p].reshape(-1, 2)[moved_N].mean(axis=0))
                 found.append((float(np.linalg.norm(motion_2)), f"{row} {column}", motion_2, p))
         found.sort(key=lambda part: -part[0])
         when = [f", peak {time_s:.1f} s" for time_s in times_s_P] if times_s_P else [""] * len(flows_PHW2)
@@ -88,9 +88,10 @@ def flow(one_HW: np.ndarray, other_HW: np.ndarray) -> np.ndarray:
     for _ in range(LEVELS - 1):
         one, other = (_zoomed(_smoothed(picture_HW, 1), (0.5, 0.5)) for picture_HW in pyramid[-1])
         pyramid.append((one, other))
-    flow_HW2 = np.zeros((*pyramid[-1][0].shape, 2))
+    flow_HW2: np.ndarray = np.zeros((*pyramid[-1][0].shape, 2))
     for one, other in reversed(pyramid):
-        scale = (one.shape[0] / flow_HW2.shape[0], one.shape[1] / flow_HW2.shape[1])
+        (rows, columns), (before_rows, before_columns) = one.shape, flow_HW2.shape[:2]
+        scale = (rows / before_rows, columns / before_columns)
         x, y = (_zoomed(flow_HW2[..., axis], scale) * scale[1 - axis] for axis in (0, 1))
         flow_HW2 = np.stack([x, y], axis=-1)
         for _ in range(2):

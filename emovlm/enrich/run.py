@@ -79,6 +79,13 @@ def texts_for(recipe: Recipe, rows: datasets.Dataset, *, command: str = "emovlm 
     return texts
 
 
+def all_texts(recipe: Recipe, splits: Mapping[str, datasets.Dataset]) -> dict[str, Texts]:
+    """The texts of every split that a training and the scoring after it will show: none is missed at the end."""
+    asked = recipe.evaluate
+    wanted = {"train", asked.split, *(["validation"] if asked.during_training else [])}
+    return {name: texts_for(recipe, rows) for name, rows in splits.items() if name in wanted}
+
+
 def look_for(recipe: Recipe) -> Callable[..., Clip]:
     """`(row, frames, key) -> clip` for the collator: some controls show the frames in between."""
     if recipe.enrich and recipe.enrich.control in LOOK_BETWEEN:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Of the code in this file that could change what a describer is given or what becomes of its text.
 VERSION = 1
+_THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
 # A captioner may copy the marks of a chat template, and a processor would take them for pictures or for the end.
 _MARK = re.compile(r"<[^<>\s]{1,40}>|\[(?:IMG|INST|/INST|IMG_BREAK|IMG_END)\]")
 
@@ -87,8 +88,8 @@ def plan(recipe: Recipe) -> list[Stage]:
 
 
 def limited(text: str, max_words: int | None) -> str:
-    """One line without marks of a chat template, cut behind `max_words` words."""
-    words = _MARK.sub(" ", text).split()
+    """One line without marks of a chat template and thoughts of a reasoning model, cut behind `max_words` words."""
+    words = _MARK.sub(" ", _THOUGHT.sub(" ", text)).split()
     if max_words is None or len(words) <= max_words:
         return " ".join(words)
     return " ".join(words[:max_words]).rstrip(",;:-")

@@ -6,9 +6,7 @@ on the left, so the answer sits at the end of every row and only those logits ar
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,6 +19,7 @@ from emovlm.prompts.answers import Answers
 from emovlm.prompts.arrangement import GapTexts, Texts
 from emovlm.prompts.arranging import Arranging
 from emovlm.prompts.messages import clock, question_text, user_turn
+from emovlm.prompts.storyboard import storyboard
 
 if TYPE_CHECKING:
     from emovlm.recipe import Recipe
@@ -95,6 +94,10 @@ class Collator:
             raise UserError(f"row {row['id']}: has neither a label nor an answer, so there is nothing to learn")
         return self.classes[row["label"]]
 
+    def storyboard(self, row: Mapping[str, Any], clip: Clip) -> list[str]:
+        """The frames and texts of a prompt, a line each."""
+        return storyboard(*self.arranging.shown(row["id"], clip))
+
     def _prompt(self, clip: Clip, texts: GapTexts) -> str:
         marks = self.recipe.prompt.time_marks
         turn = user_turn(clip, self.question, as_video=self.as_video, time_marks=marks, gap_texts=texts)
@@ -130,30 +133,3 @@ class Collator:
                     "was the row truncated by the processor's maximum length?"
                 )
         return answers_BA
-
-
-def read_texts(path: Path | None, ids: Sequence[str]) -> Texts:
-    """Texts between frames from a JSON file {id: {gap: text or [texts]}}. Raises UserError naming file and place.
-
-    Every id of `ids` must be there: a clip whose texts are missing would silently be another experiment.
-    """
-    if path is None:
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"prompt.texts: {path}: {error}") from error
-    missing = [row_id for row_id in ids if not isinstance(content, dict) or row_id not in content]
-    if missing:
-        raise UserError(f"prompt.texts: {path}: {len(missing)} of {len(ids)} ids have no texts, first '{missing[0]}'")
-    texts: dict[str, dict[int, list[str]]] = {}
-    for row_id in ids:
-        gaps = content[row_id]
-        try:
-            by_gap = {int(gap): [text] if isinstance(text, str) else list(text) for gap, text in gaps.items()}
-        except (AttributeError, TypeError, ValueError) as error:
-            raise UserError(f"prompt.texts: {path}: '{row_id}': {{gap number: text}} is expected") from error
-        if not all(isinstance(text, str) for found in by_gap.values() for text in found):
-            raise UserError(f"prompt.texts: {path}: '{row_id}': a text is expected for every gap")
-        texts[row_id] = by_gap
-    return texts

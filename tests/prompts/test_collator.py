@@ -1,7 +1,5 @@
 """One path for training and scoring, padded on the left, nothing truncated, texts where they belong."""
 
-import json
-
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -9,7 +7,7 @@ from torch.utils.data import DataLoader
 from emovlm import UserError
 from emovlm.longtail.losses import IGNORED
 from emovlm.prompts.answers import Answers
-from emovlm.prompts.collator import Collator, read_texts
+from emovlm.prompts.collator import Collator
 
 CLASSES = ["happy", "sad", "neutral", "angry", "surprise", "disgust", "fear"]
 
@@ -73,23 +71,6 @@ def test_texts_reach_the_prompt_between_their_frames(small, demo_vlm, demo_rows)
     assert first < text < second
     with pytest.raises(UserError, match=r"frames\.input=images"):
         Collator(demo_vlm.processor, small(frames={"input": "video"}), CLASSES, with_answers=False, texts=texts)
-
-
-def test_texts_file_by_id_and_gap(tmp_path):
-    path = tmp_path / "texts.json"
-    path.write_text(json.dumps({"a": {"0": "one", "1": ["two", "three"]}}))
-    assert read_texts(path, ["a"]) == {"a": {0: ["one"], 1: ["two", "three"]}}
-    with pytest.raises(UserError, match="1 of 2 ids have no texts, first 'b'"):
-        read_texts(path, ["a", "b"])
-    path.write_text(json.dumps({"a": {"x": "one"}}))
-    with pytest.raises(UserError, match="gap number"):
-        read_texts(path, ["a"])
-    path.write_text(json.dumps({"a": {"0": 3}}))
-    with pytest.raises(UserError, match=r"texts\.json: 'a'"):
-        read_texts(path, ["a"])
-    path.write_text("{")
-    with pytest.raises(UserError, match=r"texts\.json"):
-        read_texts(path, ["a"])
 
 
 def test_rows_without_anything_to_learn_are_named(small, demo_vlm, demo_rows):

@@ -3,6 +3,7 @@ import pytest
 
 from emovlm import UserError
 from emovlm.frames.clip import Clip
+from emovlm.prompts.arrangement import WHOLE
 from emovlm.prompts.messages import clock, question_text, user_turn
 from emovlm.recipe import Prompt
 
@@ -25,6 +26,14 @@ def test_frames_and_texts_come_in_time_order_and_the_question_last():
         *("0.25 s: ", "IMAGE", "Then: a\n", "Then: b\n"),
         *("0.50 s: ", "IMAGE", "Which?"),
     ]
+
+
+def test_texts_around_the_clip_about_all_of_it_and_without_a_frame():
+    texts = {-1: ["first"], 1: ["last"], WHOLE: ["all"]}
+    turn = user_turn(clip([0, 0.25]), "Which?", as_video=False, time_marks=False, gap_texts=texts)
+    assert shown(turn) == ["Then: first\n", "IMAGE", "IMAGE", "Then: last\n", "Overall: all\n", "Which?"]
+    turn = user_turn(clip([]), "Which?", as_video=False, time_marks=True, gap_texts={0: ["a", "b"], 2: ["c"]})
+    assert shown(turn) == ["Then: a\n", "Then: b\n", "Then: c\n", "Which?"]
 
 
 def test_no_time_marks_on_pictures_or_a_single_frame():

@@ -128,7 +128,8 @@ def _smoothed(picture_HW: np.ndarray, width_px: float) -> np.ndarray:
 
 
 def _zoomed(picture_HW: np.ndarray, factors: tuple[float, float]) -> np.ndarray:
-    return np.asarray(ndimage.zoom(picture_HW, factors, order=1))
+    # Not scipy's default, which takes zeros for the border where a coordinate is rounded beyond it.
+    return np.asarray(ndimage.zoom(picture_HW, factors, order=1, mode="nearest"))
 
 
 def _moves(motion_2: np.ndarray) -> str:

@@ -162,6 +162,28 @@ def sample(
 
 
 @app.command()
+def enrich(
+    recipe: RecipePath,
+    overrides: Overrides = None,
+    part: Annotated[str, typer.Option(help="K/N: every N-th clip from the K-th, for arrays of jobs.")] = "1/1",
+) -> None:
+    """Make the texts between the frames that a recipe asks for and that are missing."""
+    from emovlm import recipe as recipes
+
+    found = recipes.load(recipe, overrides)
+    numbers = part.split("/")
+    if len(numbers) != 2 or not all(number.isdigit() for number in numbers):
+        raise UserError(f"--part {part}: expected K/N with K from 1 to N, such as 3/16")
+    quiet_libraries()
+    from emovlm.enrich.run import enrich as make_texts
+
+    summary = make_texts(found, (int(numbers[0]), int(numbers[1])))
+    typer.echo(summary.told())
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A run folder or a study folder.")],
 ) -> None:

@@ -83,12 +83,11 @@ class Frames(OpenSection):
 
 
 class Prompt(Section):
-    """`question` is a name in prompts/messages.py or the user's own text; `texts` a JSON file {id: {gap: text}}."""
+    """`question` is a name in prompts/messages.py or the user's own text."""
 
     question: str = "emotion_video"
     list_classes: bool = True
     time_marks: bool = True
-    texts: Path | None = None
 
 
 class Model(Section):

@@ -18,7 +18,6 @@ from emovlm.evaluate.predictions import Predictions
 from emovlm.evaluate.summary import summarise, validation_scores
 from emovlm.models import load as models
 from emovlm.models import lora
-from emovlm.prompts.collator import read_texts
 
 if TYPE_CHECKING:
     import datasets
@@ -66,8 +65,7 @@ def checkpoint(recipe: Recipe, run: runs.RunFolder) -> models.Vlm:
 def predict(model: Any, processor: Any, recipe: Recipe, rows: datasets.Dataset, split: str) -> Predictions:
     """The answers to all rows as the model gives them: no prior is taken off. The same on every process."""
     classes = rows.features["label"].names
-    texts = read_texts(recipe.prompt.texts, rows["id"])
-    shown = views(processor, recipe, rows, classes, texts)
+    shown = views(processor, recipe, rows, classes)
     collator = shown[AS_IS].collator
     answers = ask_rows(rows, recipe, shown, asker(recipe, model, collator, classes), title=f"score {split}")
     lines = [_line(row, classes, answer) for row, answer in zip(rows, answers, strict=True)]

@@ -16,9 +16,9 @@ from accelerate.utils import gather_object
 from tqdm import tqdm
 
 from emovlm import processes
+from emovlm.enrich.run import look_for, texts_for
 from emovlm.frames import altered
-from emovlm.frames.look import look
-from emovlm.prompts.collator import Collator, Texts
+from emovlm.prompts.collator import Collator
 
 if TYPE_CHECKING:
     import datasets
@@ -44,18 +44,16 @@ class View:
     repeats: bool = False
 
 
-def views(
-    processor: Any, recipe: Recipe, rows: datasets.Dataset, classes: Sequence[str], texts: Texts
-) -> dict[str, View]:
+def views(processor: Any, recipe: Recipe, rows: datasets.Dataset, classes: Sequence[str]) -> dict[str, View]:
     """What the recipe's `evaluate:` asks for; `as_is` first."""
     asked = recipe.evaluate
+    texts, look = texts_for(recipe, rows), look_for(recipe)
 
     def collator(listed: Sequence[str]) -> Collator:
-        return Collator(processor, recipe, listed, with_answers=False, texts=texts)
+        return Collator(processor, recipe, listed, with_answers=False, texts=texts, look=look)
 
     def other_clip(_clip: Clip, index: int) -> Clip:
-        other = rows[(index + len(rows) // 2) % len(rows)]
-        return look(other, recipe.frames, (recipe.seed, 0, other["id"]))
+        return look(rows[(index + len(rows) // 2) % len(rows)], recipe.frames, None)
 
     own = collator(classes)
     found = {AS_IS: View(own)}
@@ -87,7 +85,8 @@ def ask_rows(
     for start in tqdm(range(0, len(mine), size), desc=title, disable=None, leave=False):
         indices = mine[start : start + size]
         batch = [rows[index] for index in indices]
-        clips = [look(row, recipe.frames, (recipe.seed, 0, row["id"])) for row in batch]
+        # Without a key: what is scored is not random.
+        clips = [views[AS_IS].collator.look(row, recipe.frames, None) for row in batch]
         answers: list[dict[str, Any]] = [{"times_s": clip.times_s_T.tolist()} for clip in clips]
         for name, view in views.items():
             shown = [view.alter(clip, i) if view.alter else clip for clip, i in zip(clips, indices, strict=True)]

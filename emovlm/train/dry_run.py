@@ -9,10 +9,10 @@ from rich.console import Console
 
 from emovlm import processes
 from emovlm.data import splits as data_splits
-from emovlm.frames.look import look
+from emovlm.enrich.run import all_texts, look_for
 from emovlm.models import load as models
 from emovlm.models import lora
-from emovlm.prompts.collator import Collator, read_texts
+from emovlm.prompts.collator import Collator
 from emovlm.sample import planned, sampling_table
 from emovlm.train.preflight import accumulation_steps, check_answers
 from emovlm.train.sft import trainable
@@ -25,13 +25,15 @@ def dry_run(recipe: Recipe) -> None:
     """Print it to the terminal. Raises what the training would raise before its first step."""
     console = Console()
     accumulation = accumulation_steps(recipe, processes.state().num_processes)
-    rows = data_splits.pick(data_splits.load(recipe.data), "train")
+    splits = data_splits.load(recipe.data)
+    rows = data_splits.pick(splits, "train")
     classes = rows.features["label"].names
     console.print(sampling_table(planned(recipe)))
 
     vlm = models.load(recipe.model)
-    texts = read_texts(recipe.prompt.texts, rows["id"])
-    collator = Collator(vlm.processor, recipe, classes, with_answers=True, texts=texts)
+    texts = all_texts(recipe, splits)["train"]
+    look = look_for(recipe)
+    collator = Collator(vlm.processor, recipe, classes, with_answers=True, texts=texts, look=look)
     check_answers(rows, collator)
     row = {**rows[0], "row": 0}
     clip = look(row, recipe.frames, (recipe.seed, 0, row["id"]))

@@ -15,13 +15,14 @@ from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerStat
 from emovlm import UserError, processes
 from emovlm import run as runs
 from emovlm.data import splits as data_splits
+from emovlm.enrich.run import all_texts, look_for
 from emovlm.longtail.ledger import Ledger
 from emovlm.longtail.losses import IGNORED, answer_nll, sample_mean, token_mean
 from emovlm.longtail.plan import plan
 from emovlm.longtail.targets import class_indices
 from emovlm.models import load as models
 from emovlm.models import lora
-from emovlm.prompts.collator import Collator, read_texts
+from emovlm.prompts.collator import Collator
 from emovlm.scoring.likelihood import label_scores, label_scores_apart
 from emovlm.settings import LEAVES_PRIOR
 from emovlm.train import checkpoints
@@ -117,10 +118,10 @@ def train(
     ledger = Ledger(classes, rows["id"], stream)
     fingerprint = checkpoints.fingerprint(recipe, rows, stream)
     start = last_checkpoint(recipe, run, ledger, fingerprint, allow_different_data) if resume else checkpoints.Start()
+    texts = all_texts(recipe, splits)["train"]
     vlm = models.load(recipe.model)
-    texts = read_texts(recipe.prompt.texts, rows["id"])
     with_answers = recipe.loss.over_classes is None
-    collator = Collator(vlm.processor, recipe, classes, with_answers=with_answers, texts=texts)
+    collator = Collator(vlm.processor, recipe, classes, with_answers=with_answers, texts=texts, look=look_for(recipe))
     labelled = check_answers(rows, collator)
     taught = supervision(recipe, rows, stream, collator.answers, labelled)
     model = trainable(vlm, recipe)

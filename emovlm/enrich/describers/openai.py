@@ -37,7 +37,7 @@ def load(
     *,
     stage: str,
     max_words: int | None,
-    model: str,
+    model: str = "",
     base_url: str = "http://127.0.0.1:8000/v1",
     question: str | None = None,
     concurrent: int = 16,
@@ -45,11 +45,12 @@ def load(
     retries: int = 5,
     timeout_s: float = 120.0,
 ) -> Endpoint:
-    """model: the name by which the endpoint knows it. question: as for vlm. concurrent: requests at once.
+    """model: the name by which the endpoint knows it, by default `model.name`. question: as for vlm.
 
-    requests_per_s: at most so many are begun (0: no limit). retries: after so many a request has failed. The key, where
-    one is needed, comes from the environment: OPENAI_API_KEY.
+    concurrent: requests at once. requests_per_s: at most so many are begun (0: no limit). retries: after so many a
+    request has failed. The key, where one is needed, comes from the environment: OPENAI_API_KEY.
     """
+    assert model, "stages.py fills in the model to be trained"
     if concurrent < 1 or retries < 0 or timeout_s <= 0 or requests_per_s < 0:
         raise UserError("enrich.concurrent must be at least 1, retries and requests_per_s 0 or more, timeout_s above 0")
     tokens = min(MOST_TOKENS, TOKENS_PER_WORD * max_words) if max_words else MOST_TOKENS

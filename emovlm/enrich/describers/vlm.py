@@ -24,7 +24,7 @@ def load(
     *,
     stage: str,
     max_words: int | None,
-    model: str,
+    model: str = "",
     adapter: str | None = None,
     question: str | None = None,
     batch_size: int = 8,
@@ -35,6 +35,7 @@ def load(
     question: one of prompts/messages.py by name, or your own, with {max_words} where it says the limit; by default the
     stage's own. batch_size: strips at once.
     """
+    assert model, "stages.py fills in the model to be trained"
     text = question_of(stage, question, max_words)
     identity = {"model": identities.vlm(model), "question": text, "dtype": dtype, "max_tokens": _limit(max_words)}
     if adapter:

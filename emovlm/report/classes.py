@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from emovlm.metrics.recognition import GROUPS
 from emovlm.report.numbers import Line, bracket, mean, number
 from emovlm.report.records import FURTHER, Arm, Evaluation, Study
-from emovlm.report.tables import Cell, Row, head_to_tail
+from emovlm.report.tables import Cell, Row
 
 TITLES = {"weighted_f1": "Weighted F1", "many": "Many", "medium": "Medium", "few": "Few"}
 COLUMNS = ("group", "clips", "answered", "precision", "recall", "F1")
@@ -27,7 +27,7 @@ def class_table(arm: Arm, row: Row, key: str) -> ClassTable | None:
     if not all(one.precision_C and one.f1_C and one.groups_C for one in evaluations):
         return None
     lines = []
-    for c in head_to_tail(first):
+    for c in first.head_to_tail:
         recall = row.recall_C[c]
         cells = (
             first.groups_C[c],
@@ -63,7 +63,7 @@ def group_rule(study: Study, key: str) -> str | None:
         return None
     listed = []
     for group in GROUPS:
-        inside = [c for c in head_to_tail(evaluation) if evaluation.groups_C[c] == group]
+        inside = [c for c in evaluation.head_to_tail if evaluation.groups_C[c] == group]
         names = ", ".join(f"{evaluation.classes[c]} {evaluation.train_counts_C[c]}" for c in inside)
         listed.append(f"{group}: {names or 'no class'}")
     return (

@@ -12,7 +12,7 @@ from PIL import Image
 from emovlm import UserError
 from emovlm.report.folders import load_predictions
 from emovlm.report.records import Prediction, Study
-from emovlm.report.tables import head_to_tail, ordered_arms
+from emovlm.report.tables import ordered_arms
 
 # (media, choose, max_pixels=...) -> a clip with frames_THWC, times_s_T and timed: emovlm.frames.decode.read.
 Read = Callable[..., Any]
@@ -62,7 +62,7 @@ def shown(study: Study, key: str, read: Read) -> list[ShownClip]:
     A clip which cannot be read any more (a data set that moved) is shown without frames, and the page says why.
     """
     evaluation = study.arms[0].runs[0].evaluations[key]
-    order = head_to_tail(evaluation)
+    order = evaluation.head_to_tail
     files = {arm.name: load_predictions(arm.runs[0], key) for arm in ordered_arms(study)}
     by_arm = {name: {row.id: row for row in rows} for name, (_, rows) in files.items()}
     classes = next(iter(files.values()))[0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emovlm.metrics.collapse import swallowed
-from emovlm.report.numbers import mean, number
+from emovlm.report.numbers import Line, Textual, mean, number, signed
 from emovlm.report.records import Arm, Collapse, Evaluation
 
 NO_CLASS = "no class"
@@ -42,6 +42,39 @@ def collapsed(arm: Arm, key: str) -> Collapsed | None:
         tuple((_range(one.rho for one in seeds), _range(one.p for one in seeds)) for seeds in against),
         evaluations[0].num_classes_present,
     )
+
+
+def worded(arm: Arm, key: str) -> Line | None:
+    """What a rare word in place of a frequent one does to UAR and to each recall, head to tail; None: not scored."""
+    evaluations = [run.evaluations[key] for run in arm.runs]
+    words = [one.words for one in evaluations if one.words and one.words.keys() >= {"frequent", "rare"}]
+    if len(words) < len(evaluations):
+        return None
+    frequent, rare = ([one[kind] for one in words] for kind in ("frequent", "rare"))
+    cells = [_change("UAR", mean(one.uar for one in frequent), mean(one.uar for one in rare))]
+    for c in evaluations[0].head_to_tail:
+        recalls = (mean(one.recall[c] for one in kind) for kind in (frequent, rare))
+        cells.append(_change(evaluations[0].classes[c], *recalls))
+    return arm.name, cells
+
+
+def words_note(evaluation: Evaluation) -> str | None:
+    """Which words they are; None where none were scored."""
+    if not evaluation.words:
+        return None
+    frequent, rare = (evaluation.words[kind].words for kind in ("frequent", "rare"))
+    pairs = [f"{frequent[name]} and {rare[name]}" for name in evaluation.classes if frequent[name] != rare[name]]
+    single = [name for name in evaluation.classes if frequent[name] == rare[name]]
+    unchanged = f" One word alone: {', '.join(single)}." if single else ""
+    return (
+        "Correlation is no cause, so the same clips were scored with every class under its most frequent and under its "
+        f"rarest word ({'; '.join(pairs) or 'no class has two'}). Shown: recall with the rare word minus recall with "
+        f"the frequent one.{unchanged}"
+    )
+
+
+def _change(title: str, frequent: float, rare: float) -> Textual:
+    return title, signed(rare - frequent), (f"{number(frequent)} to {number(rare)}",)
 
 
 def correlation_note(num_classes: int) -> str:

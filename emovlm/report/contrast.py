@@ -36,7 +36,7 @@ def contrast(study: Study, key: str) -> Contrast | None:
         return None
     first, second = study.contrast
     answers = _answers([study.arm(first), study.arm(second)], key)
-    statistics = _statistics(study.arm(first).runs[0].evaluations[key])
+    statistics = statistics_of(study.arm(first).runs[0].evaluations[key])
     differences = {metric: difference(answers, first, second, statistics[metric]) for metric in METRICS}
     return Contrast(first, second, differences, len(answers.targets_N), basis(answers, first, second))
 
@@ -49,7 +49,7 @@ def arm_scores(arm: Arm, key: str) -> tuple[dict[str, Score], list[Score | None]
     evaluations = [run.evaluations[key] for run in arm.runs]
     if len(evaluations) == 1:
         return dict(evaluations[0].scores), list(evaluations[0].recall_C)
-    statistics = _statistics(evaluations[0])
+    statistics = statistics_of(evaluations[0])
 
     def statistic(counts: np.ndarray) -> np.ndarray:
         single = np.stack([one(counts) for one in statistics.values()], axis=-1)
@@ -78,7 +78,7 @@ def _answers(arms: Sequence[Arm], key: str) -> Answers:
     )
 
 
-def _statistics(evaluation: Evaluation) -> dict[str, Statistic]:
+def statistics_of(evaluation: Evaluation) -> dict[str, Statistic]:
     """METRICS and FURTHER as functions of count tables."""
     tail_C = np.array([name in evaluation.tail for name in evaluation.classes])
     groups_C = np.array(evaluation.groups_C or recognition.groups(np.array(evaluation.train_counts_C)))

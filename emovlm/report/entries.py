@@ -19,15 +19,18 @@ from emovlm.report.records import (
     Orders,
     Score,
     Soft,
+    Worded,
 )
 
-OPTIONAL = {
+OPTIONAL: dict[str, Any] = {
     "collapse": Collapse,
     "calibration": Calibration,
     "look": Look,
+    "words": Mapping[str, Worded],
     "orders": Orders,
     "soft": Soft,
     "agreement": Agreement,
+    "unread": Mapping[str, int],
 }
 
 
@@ -65,7 +68,7 @@ def evaluation(key: str, entry: Mapping[str, Any], path: Path) -> Evaluation:
         top2=entry.get("top2"),
         cut_off=entry.get("cut_off"),
         protocol=entry.get("protocol") or {},
-        **{name: record(OPTIONAL[name], entry[name], f"{place}.{name}:") for name in present},
+        **{name: record(OPTIONAL[name], entry[name], f"{place}.{name}") for name in present},
     )
 
 

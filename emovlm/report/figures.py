@@ -29,7 +29,7 @@ from emovlm.report.drawing import (
     text_width_px,
 )
 from emovlm.report.records import Arm, Evaluation, Score, Study
-from emovlm.report.tables import Row, head_to_tail
+from emovlm.report.tables import Row
 
 LABEL_PX = 88  # room for a class name
 PANEL_PX = 338  # three panels a row on a wide page, one on a phone
@@ -41,7 +41,7 @@ def recall_by_arm(study: Study, key: str, rows: Sequence[Row], width_px: int, *,
     `upright`: classes side by side, for a wide page; else one below the other, for a phone.
     """
     evaluation = study.arms[0].runs[0].evaluations[key]
-    order = head_to_tail(evaluation)
+    order = evaluation.head_to_tail
     styles = looks(study)
     step = min(0.15, 0.72 / len(rows))
     row_px = max(44, 13 * len(rows) + 14)
@@ -76,7 +76,7 @@ def recall_by_arm(study: Study, key: str, rows: Sequence[Row], width_px: int, *,
 def confusion(study: Study, key: str, arm: Arm, place: int) -> str:
     """The confusion matrix of an arm, counts summed over its seeds, shaded by share of the true class."""
     evaluation = arm.runs[0].evaluations[key]
-    order = head_to_tail(evaluation)
+    order = evaluation.head_to_tail
     counts_CA = np.sum([np.array(run.evaluations[key].confusion) for run in arm.runs], axis=0)[np.ix_(order, order)]
     totals = np.array(evaluation.support_C)[order] * len(arm.runs)
     columns = [evaluation.classes[c] for c in order]

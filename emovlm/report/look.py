@@ -3,11 +3,12 @@
 Text, ready for the page; means over seeds.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 from emovlm.evaluate.robustness import LOOKS
 from emovlm.report.numbers import Line, Textual, mean, number, signed
-from emovlm.report.records import Arm, Study
+from emovlm.report.records import Arm, Evaluation, Study
 from emovlm.report.tables import ordered_arms
 
 TITLES = {
@@ -69,21 +70,34 @@ def flipped(study: Study, key: str) -> list[Line]:
     return found
 
 
-def agreed(study: Study, key: str) -> list[Line]:
-    """Text against scores, of every evaluation on the split of `key` that knows of both; all runs together."""
+def written(study: Study, key: str) -> list[Line]:
+    """Of every evaluation on the split of `key` that made the model write: what was read, and whether scores agree.
+
+    All seeds and folds together.
+    """
     split, found = key.split("-", 1)[0], []
     for arm in ordered_arms(study):
         for other in arm.parts[0].evaluations:
-            known = [one.agreement for part in arm.parts if (one := part.evaluations.get(other)) and one.agreement]
-            if not known or other.split("-", 1)[0] != split:
-                continue
-            num, num_read = sum(one.num_clips for one in known), sum(one.readable for one in known)
-            same = sum(one.share * one.num_clips for one in known)
-            cells: list[Textual] = [
-                ("evaluation", other, ()),
-                ("read", f"{num_read} of {num}", ()),
-                ("agree", f"{same / num:.1%}", ()),
-                ("agree, of those read", f"{same / num_read:.1%}" if num_read else "-", ()),
-            ]
-            found.append((arm.name, cells))
+            entries = [one for part in arm.parts if (one := part.evaluations.get(other))]
+            if other.split("-", 1)[0] == split and any(one.agreement or one.unread is not None for one in entries):
+                found.append((arm.name, [("evaluation", other, ()), *_read(entries), *_agreed(entries)]))
     return found
+
+
+def _read(entries: list[Evaluation]) -> list[Textual]:
+    num, unreadable = sum(one.num_clips for one in entries), sum(one.unreadable for one in entries)
+    reasons: Counter[str] = Counter()
+    for one in entries:
+        reasons.update(one.unread or {})
+    why = tuple(f"{count} {reason}" for reason, count in reasons.most_common())
+    return [("read", f"{num - unreadable} of {num}", why)]
+
+
+def _agreed(entries: list[Evaluation]) -> list[Textual]:
+    known = [one.agreement for one in entries if one.agreement]
+    num, num_read = sum(one.num_clips for one in known), sum(one.readable for one in known)
+    same = sum(one.share * one.num_clips for one in known)
+    return [
+        ("agrees with the scores", f"{same / num:.1%}" if num else "-", () if num else ("not scored",)),
+        ("of those read", f"{same / num_read:.1%}" if num_read else "-", ()),
+    ]

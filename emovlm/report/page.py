@@ -23,7 +23,6 @@ from emovlm.report.tables import (
     Row,
     counts_line,
     folds_line,
-    head_to_tail,
     interval_words,
     marks,
     ordered_arms,
@@ -79,7 +78,7 @@ def _environment() -> jinja2.Environment:
 
 def _context(study: Study, key: str, read: clips.Read) -> dict[str, Any]:
     evaluation = study.arms[0].runs[0].evaluations[key]
-    order = head_to_tail(evaluation)
+    order = evaluation.head_to_tail
     names = [evaluation.classes[c] for c in order]
     listed = rows(study, key)
     several = [words for words, num in (("seeds", len(study.seeds)), ("folds", study.num_folds)) if num > 1]
@@ -153,13 +152,15 @@ def _evidence(study: Study, key: str, order: list[int]) -> dict[str, Any]:
         "collapsed": [one for arm in arms if (one := collapse.collapsed(arm, key))],
         "evenness_of_truth": number(mean(one.collapse.evenness_of_truth for one in entries if one.collapse)),
         "against": list(collapse.AGAINST.values()),
+        "worded": [one for arm in arms if (one := collapse.worded(arm, key))],
+        "words_note": collapse.words_note(entries[0]),
         "correlation_note": collapse.correlation_note(entries[0].num_classes_present),
         "looked": looked,
         "looked_lines": [(one.arm, one.cells) for one in looked],
         "war_lines": [(one.arm, one.war) for one in looked],
         "look_note": look.look_note(),
         "flipped": look.flipped(study, key),
-        "agreed": look.agreed(study, key),
+        "written": look.written(study, key),
         "calibrated": calibrations,
         "calibrated_lines": [(one.arm, one.cells) for one in calibrations],
         "has_temperature": any(one.calibration and one.calibration.temperature for one in entries),
@@ -208,7 +209,7 @@ def _drawn_figures(study: Study, names: list[str]) -> list[tuple[str, Markup]]:
 def _answers_table(study: Study, key: str) -> dict[str, Any]:
     """How often each arm answered each class, and what it could not read: sums over seeds as a mean a seed."""
     evaluation = study.arms[0].runs[0].evaluations[key]
-    order = head_to_tail(evaluation)
+    order = evaluation.head_to_tail
     lines = []
     for arm in ordered_arms(study):
         entries = [run.evaluations[key] for run in arm.runs]

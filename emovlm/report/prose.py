@@ -9,7 +9,7 @@ import numpy as np
 from emovlm.evaluate.pooling import POOLED
 from emovlm.report.contrast import Contrast
 from emovlm.report.records import Run, Study
-from emovlm.report.tables import head_to_tail, ordered_arms
+from emovlm.report.tables import ordered_arms
 
 # Written from the definitions in metrics/recognition.py.
 DEFINITIONS = (
@@ -71,7 +71,7 @@ def lede(study: Study, key: str) -> str:
     evaluation = study.arms[0].runs[0].evaluations[key]
     arms = ordered_arms(study)
     trained = [arm for arm in arms if not arm.zero_shot]
-    order = head_to_tail(evaluation)
+    order = evaluation.head_to_tail
     names, counts = evaluation.classes, evaluation.train_counts_C
     scored = f"{evaluation.num_clips} {evaluation.split} clips"
     model = model_name(trained[0].runs[0] if trained else arms[0].runs[0])

@@ -95,6 +95,15 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Worded:
+    """The scores where every class goes by one of its words. words: class -> word; recall: one a class."""
+
+    words: Mapping[str, str]
+    uar: float
+    recall: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
 class Orders:
     num_orders: int
     flip_rate: float
@@ -142,9 +151,11 @@ class Evaluation:
     f1_C: tuple[float | None, ...] = ()
     top2: float | None = None
     cut_off: int | None = None  # answers that met the token limit
+    unread: Mapping[str, int] | None = None  # why answers could not be read -> how many
     collapse: Collapse | None = None
     calibration: Calibration | None = None
     look: Look | None = None
+    words: Mapping[str, Worded] | None = None  # "frequent", "rare"
     orders: Orders | None = None
     soft: Soft | None = None
     agreement: Agreement | None = None
@@ -154,6 +165,11 @@ class Evaluation:
     @property
     def split(self) -> str:
         return self.key.split("-", 1)[0]
+
+    @property
+    def head_to_tail(self) -> list[int]:
+        """Class indices from the most to the fewest training clips; ties keep the order of the classes."""
+        return sorted(range(len(self.classes)), key=lambda c: -self.train_counts_C[c])
 
 
 @dataclass(frozen=True)

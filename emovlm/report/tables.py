@@ -15,7 +15,7 @@ from emovlm.report.calibration import calibrated
 from emovlm.report.collapse import NO_CLASS, collapsed
 from emovlm.report.contrast import Contrast, arm_scores, contrast
 from emovlm.report.numbers import bracket, brief, chance, mean, signed
-from emovlm.report.records import METRICS, Arm, Evaluation, Score, Study
+from emovlm.report.records import METRICS, Arm, Score, Study
 from emovlm.report.stamps import seeds_stamp, stamps
 
 TITLES = {"war": "WAR", "uar": "UAR", "macro_f1": "Macro-F1", "tail_recall": "Tail recall"}
@@ -87,12 +87,6 @@ def marks(arm: Arm) -> tuple[str, ...]:
     return (("untrained",) if arm.zero_shot else ()) + (("control",) if arm.control else ())
 
 
-def head_to_tail(evaluation: Evaluation) -> list[int]:
-    """Class indices from the most to the fewest training clips; ties keep the order of the classes."""
-    counts = evaluation.train_counts_C
-    return sorted(range(len(counts)), key=lambda c: -counts[c])
-
-
 def scored_on(study: Study, key: str) -> str:
     """The evaluation, and whether it is of all folds together."""
     return f"{key}, {POOLED} ({study.num_folds})" if study.num_folds > 1 else key
@@ -110,7 +104,7 @@ def folds_line(study: Study, key: str) -> str | None:
 def counts_line(study: Study, key: str) -> str:
     """What the numbers rest on: clips of the split by class, which classes are the tail, what was resampled."""
     evaluation = study.arms[0].runs[0].evaluations[key]
-    order = head_to_tail(evaluation)
+    order = evaluation.head_to_tail
     support = ", ".join(f"{evaluation.classes[c]} {evaluation.support_C[c]}" for c in order)
     tail = ", ".join(
         f"{evaluation.classes[c]} {evaluation.train_counts_C[c]}"

@@ -26,7 +26,7 @@ POWER = {"natural": 1.0, "square_root": 0.5, "class_balanced": 0.0, "tail_oversa
 NUM_STEPS, GLOBAL_BATCH = 60, 16
 # What an evaluation holds since scores can be defended.
 NEW = ("weighted_f1", "many", "medium", "few", "groups", "precision", "f1", "top2", "interval_unit", "collapse")
-NEW += ("calibration", "look", "orders", "soft", "cut_off", "agreement", "protocol")
+NEW += ("calibration", "look", "words", "orders", "soft", "cut_off", "unread", "agreement", "protocol")
 
 
 def study(
@@ -82,7 +82,9 @@ def run(
         rows = [row for row in rows if int(row["subject"][1:]) % part[1] == part[0] - 1]
     evaluations = {"test-likelihood": _predictions(rows, classes, arm, seed, part, "likelihood")}
     if full:
-        evaluations["test-generation"] = _predictions(_written(rows, generator), classes, arm, seed, part, "generation")
+        evaluations["test-generation-synonyms"] = _predictions(
+            _written(rows, generator), classes, arm, seed, part, "generation"
+        )
     trained = arm != "zero_shot"
     train = {"seconds": 47.2 + seed, "num_steps": NUM_STEPS, "trainable_parameters": 108_544}
     train = train | {"loss_prior": "planned", "different_data": []} if trained else None
@@ -92,8 +94,8 @@ def run(
         temperature = 0.4 if full and found.has_scores() else None
         report["evaluations"][key] = summarise(found, np.array(TRAIN_COUNTS), temperature)
     if full:
-        pair = evaluations["test-generation"], evaluations["test-likelihood"]
-        report["evaluations"]["test-generation"]["agreement"] = agreement(*pair)
+        pair = evaluations["test-generation-synonyms"], evaluations["test-likelihood"]
+        report["evaluations"]["test-generation-synonyms"]["agreement"] = agreement(*pair)
     (folder / "report.json").write_text(json.dumps(report))
     (folder / "recipe.yaml").write_text(
         f"seed: {seed}\ndata:\n  source: demo\nmodel:\n  name: demo\nsampler:\n  strategy: {arm}\n"
@@ -182,7 +184,7 @@ def _votes(target: int, num_classes: int) -> list[float]:
 
 
 def _altered(arm: str, classes: Sequence[str], answer: int, generator: np.random.Generator) -> dict:
-    """What is answered to altered clips and other orders; zero-shot answers a blank clip as it does the true one."""
+    """What is answered to altered clips, by other words and orders; zero-shot answers any clip alike."""
     keeps = {"blank": 0.1, "shuffled": 0.9, "reversed": 0.95, "single_frame": 0.7, "other_clip": 0.15}
     if arm == "zero_shot":
         keeps = dict.fromkeys(keeps, 1.0)
@@ -190,7 +192,11 @@ def _altered(arm: str, classes: Sequence[str], answer: int, generator: np.random
     def other(share: float) -> str:
         return classes[answer if generator.random() < share else int(generator.integers(len(classes)))]
 
-    return {"look": {name: other(share) for name, share in keeps.items()}, "orders": [other(0.97) for _ in range(3)]}
+    return {
+        "look": {name: other(share) for name, share in keeps.items()},
+        "words": {"frequent": other(1.0), "rare": other(0.8)},
+        "orders": [other(0.97) for _ in range(3)],
+    }
 
 
 def _written(rows: list[dict], generator: np.random.Generator) -> list[dict]:
@@ -199,8 +205,14 @@ def _written(rows: list[dict], generator: np.random.Generator) -> list[dict]:
     for row in rows:
         cut_off = bool(generator.random() < 0.1)
         best = None if cut_off else CLASSES[int(np.argmax(row["scores"]))]
-        plain = {key: value for key, value in row.items() if key not in ("look", "orders")}
-        found.append({**plain, "scores": [], "text": "...", "parsed": best, "cut_off": cut_off, "soft_target": None})
+        plain = {key: value for key, value in row.items() if key not in ("look", "words", "orders", "soft_target")}
+        read = {
+            "text": "...",
+            "parsed": best,
+            "unread": "answer tag not closed" if cut_off else None,
+            "cut_off": cut_off,
+        }
+        found.append(plain | {"scores": [], **read})
     return found
 
 

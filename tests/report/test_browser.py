@@ -15,6 +15,31 @@ from . import folders_made_up as made_up
 
 pytestmark = pytest.mark.slow
 CHROMIUM = shutil.which("chromium")
+# Of each text that is shown: its contrast with the nearest background; the counts in a confusion matrix stand on shades
+# and are left out.
+CONTRASTS = """() => {
+    const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
+    const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+        .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+    const behind = element => {
+        for (let one = element; one; one = one.parentElement) {
+            const colour = numbers(getComputedStyle(one).backgroundColor);
+            if (colour.length === 3 || colour[3] === 1) return colour;
+        }
+    };
+    const found = [];
+    for (const element of document.querySelectorAll('main *')) {
+        const drawn = element.tagName === 'text';
+        const own = [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+        if (!own || !element.getClientRects().length || element.tagName === 'style') continue;
+        if (drawn && element.closest('#confusion') && /^\\d+$/.test(element.textContent)) continue;
+        const style = getComputedStyle(element);
+        const [a, b] = [light(numbers(drawn ? style.fill : style.color)), light(behind(element))].sort((x, y) => y - x);
+        found.push({text: element.textContent.slice(0, 40), drawn, contrast: (a + 0.05) / (b + 0.05)});
+    }
+    return found;
+}"""
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
 
 
@@ -34,11 +59,14 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("pages")
     media = made_up.drawn_faces(root / "faces")
     long_names = tuple(f"a rather long name of a class, the {n}." for n in range(7))
+    three = {"arms": ("natural", "class_balanced"), "seeds": (0, 1, 2), "media": media}
     return {
-        "study": write_page(made_up.study(root / "a", media=media)),
+        "full": write_page(made_up.study(root / "a", media=media, full=True)),
         "seeds": write_page(made_up.study(root / "b", seeds=(0, 1, 2), media=media)),
+        "folds": write_page(made_up.study(root / "folds", folds=3, full=True, **three)),
         "run": write_page(made_up.run(root / "run", media=media)),
-        "long names": write_page(made_up.study(root / "c", classes=long_names, media=media)),
+        "from before": write_page(made_up.before(made_up.run(root / "before", media=media))),
+        "long names": write_page(made_up.study(root / "c", classes=long_names, media=media, full=True)),
     }
 
 
@@ -55,7 +83,7 @@ def test_the_picture_for_the_readme_has_the_asked_size(pages: dict[str, Path], t
 
 
 @pytest.mark.parametrize("width_px", [1200, 390])
-@pytest.mark.parametrize("name", ["study", "seeds", "run", "long names"])
+@pytest.mark.parametrize("name", ["full", "seeds", "folds", "run", "from before", "long names"])
 def test_the_page_in_chromium(browser, pages: dict[str, Path], name: str, width_px: int) -> None:
     context = browser.new_context(viewport={"width": width_px, "height": 900}, offline=True)
     tab = context.new_page()
@@ -89,4 +117,24 @@ def test_the_page_in_chromium(browser, pages: dict[str, Path], name: str, width_
     assert smallest >= 8
     tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     assert tab.evaluate("document.documentElement.scrollWidth") <= width_px, "nothing folded away sticks out either"
+    sideways = tab.evaluate(
+        """() => [...document.querySelectorAll('.scroll, td')].filter(one => one.scrollWidth > one.clientWidth + 1)
+            .map(one => one.closest('section').id + ': ' + one.textContent.slice(0, 60))"""
+    )
+    assert width_px > 390 or sideways == [], "on a phone no table is moved sideways, and no cell runs into the next"
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read_in_light_and_in_dark(browser, pages: dict[str, Path], scheme: str) -> None:
+    """WCAG's contrast of every piece of text with what is behind it: at least 4.5, or 3 in a figure's small print."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, color_scheme=scheme, offline=True)
+    tab = context.new_page()
+    tab.goto(pages["full"].as_uri())
+    tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    found = tab.evaluate(CONTRASTS)
+    assert len(found) > 500
+    assert [one for one in found if one["contrast"] < (3 if one["drawn"] else 4.5)] == []
+    paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
     context.close()

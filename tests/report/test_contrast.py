@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 from emovlm import UserError
-from emovlm.report.contrast import arm_scores, contrast
-from emovlm.report.folders import load
+from emovlm.evaluate.predictions import Predictions
+from emovlm.evaluate.summary import summarise
+from emovlm.metrics import recognition
+from emovlm.report.contrast import arm_scores, contrast, statistics_of
+from emovlm.report.entries import evaluation
+from emovlm.report.folders import load, run_predictions
 from emovlm.report.records import FURTHER, METRICS
 
 from . import folders_made_up as made_up
@@ -46,6 +50,19 @@ def test_the_intervals_of_a_study_enclose_their_values(tmp_path: Path) -> None:
         single = [run.evaluations[KEY].recall_C[c] for run in arm.runs]
         assert score.value == pytest.approx(sum(one.value for one in single if one is not None) / 2)
         assert score.low <= score.value <= score.high
+
+
+def test_what_is_resampled_is_what_the_files_score(tmp_path: Path) -> None:
+    """On classes of unequal size, where no two of the scores agree."""
+    run = load(made_up.run(tmp_path / "run", per_class=12)).arms[0].runs[0]
+    found = run_predictions(run, KEY)
+    kept = [row for n, row in enumerate(found.rows) if n % 12 <= n // 12 + 4]
+    entry = summarise(Predictions(found.header, kept), np.array(made_up.TRAIN_COUNTS))
+    predicted = Predictions(found.header, kept)
+    counts_CP = recognition.confusion(predicted.targets_N(), predicted.predicted_N(), 7)
+    values = {name: float(of(counts_CP)) for name, of in statistics_of(evaluation(KEY, entry, tmp_path)).items()}
+    assert values == pytest.approx({name: entry[name]["value"] for name in (*METRICS, *FURTHER)})
+    assert len({round(value, 6) for value in values.values()} - {round(values["few"], 6)}) == len(values) - 2
 
 
 def test_one_run_has_the_numbers_of_its_file(tmp_path: Path) -> None:

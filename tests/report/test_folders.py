@@ -3,10 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from emovlm import UserError
 from emovlm.report.folders import load, load_predictions
+from emovlm.report.records import FURTHER, METRICS
+from emovlm.report.stamps import stamps
 
 from . import folders_made_up as made_up
 
@@ -80,6 +83,89 @@ def test_arms_on_other_clips_are_refused(study: Path) -> None:
     file.write_text(json.dumps(report))
     with pytest.raises(UserError, match="has other classes or clips than"):
         load(study)
+
+
+def test_a_folder_from_before_is_read_without_what_it_lacks(tmp_path: Path) -> None:
+    folder = made_up.run(tmp_path / "run", per_class=5, full=True)
+    now = load(folder).arms[0].runs[0].evaluations["test-likelihood"]
+    assert now.collapse is not None
+    assert now.calibration is not None
+    assert now.look is not None
+    assert set(now.scores) == {*METRICS, *FURTHER}
+    then = load(made_up.before(folder)).arms[0].runs[0].evaluations["test-likelihood"]
+    assert (then.collapse, then.calibration, then.look, then.orders, then.soft, then.agreement) == (None,) * 6
+    assert (then.precision_C, then.f1_C, then.groups_C) == ((), (), ())
+    assert then.scores == {name: now.scores[name] for name in METRICS}
+    assert then.recall_C == now.recall_C
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"look": {"altered": {}}},
+            r"report\.json: evaluations\.test-likelihood\.look\.ignores_video is missing; run",
+        ),
+        (
+            {"orders": {"num_orders": "four", "flip_rate": 0.1}},
+            r"orders\.num_orders is 'four': input should be a valid i",
+        ),
+        ({"precision": [0.5]}, r"test-likelihood\.precision: 1 entries for 7 classes"),
+    ],
+)
+def test_what_is_broken_in_an_evaluation_is_named(tmp_path: Path, values: dict, message: str) -> None:
+    folder = made_up.run(tmp_path / "run", per_class=5)
+    report = json.loads((folder / "report.json").read_text())
+    report["evaluations"]["test-likelihood"] |= values
+    (folder / "report.json").write_text(json.dumps(report))
+    with pytest.raises(UserError, match=message) as caught:
+        load(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_number_without_interval_is_read(tmp_path: Path) -> None:
+    found = load(made_up.run(tmp_path / "run", per_class=3)).arms[0].runs[0].evaluations["test-likelihood"]
+    assert found.interval_unit == "none"
+    assert 0 < found.scores["uar"].value < 1
+    assert np.isnan([found.scores["uar"].low, found.scores["uar"].high]).all()
+
+
+def test_folds_are_pooled_into_one_run_a_seed(tmp_path: Path) -> None:
+    folder = made_up.study(tmp_path, arms=("natural", "class_balanced"), seeds=(0, 1), folds=3, per_class=12)
+    study = load(folder)
+    natural = study.arm("natural")
+    assert study.num_folds == 3
+    assert [run.seed for run in natural.runs] == [0, 1]
+    assert len(natural.parts) == 6
+    found = natural.runs[0].evaluations["test-likelihood"]
+    own = [part.evaluations["test-likelihood"] for part in natural.runs[0].parts]
+    assert found.num_clips == sum(one.num_clips for one in own) == 84
+    assert np.array_equal(found.confusion, np.sum([one.confusion for one in own], axis=0))
+    assert found.mean_of_folds["uar"] == pytest.approx(np.mean([one.scores["uar"].value for one in own]))
+    assert len(load_predictions(natural.runs[0], "test-likelihood")[1]) == 84
+
+
+def test_one_fold_alone_is_not_pooled(tmp_path: Path) -> None:
+    folder = made_up.study(tmp_path, arms=("natural", "class_balanced"), folds=3, per_class=12)
+    report = json.loads((folder / "report.json").read_text())
+    for arm in report["arms"]:
+        arm["runs"] = [run for run in arm["runs"] if run["fold"] == 2]
+    (folder / "report.json").write_text(json.dumps(report))
+    study = load(folder)
+    assert study.num_folds == 1
+    assert study.arm("natural").runs[0].evaluations["test-likelihood"].mean_of_folds == {}
+
+
+def test_a_warning_about_one_fold_names_it(tmp_path: Path) -> None:
+    folder = made_up.study(tmp_path, arms=("natural", "class_balanced"), folds=2, per_class=12)
+    place = folder / "natural/fold2/seed0/report.json"
+    report = json.loads(place.read_text())
+    report["selected_on"] = "test"
+    report["train"]["different_data"] = ["step 20: num_rows 480 then, 470 now"]
+    place.write_text(json.dumps(report))
+    found = stamps(load(folder), "test-likelihood")
+    assert found[0].startswith("Selected on the test split: natural.")
+    assert found[1] == "Resumed on different data: natural/fold2/seed0, step 20: num_rows 480 then, 470 now."
 
 
 def test_runs_without_a_shared_evaluation_are_refused(study: Path) -> None:

@@ -12,7 +12,7 @@ from emovlm.report.numbers import brief, chance, mean, number, signed
 from emovlm.report.page import write_page
 from emovlm.report.records import METRICS
 from emovlm.report.stamps import stamps
-from emovlm.report.tables import head_to_tail, print_table, rows
+from emovlm.report.tables import print_table, rows
 
 from . import folders_made_up as made_up
 
@@ -61,7 +61,7 @@ def test_two_seeds_are_too_few_for_a_claim(tmp_path: Path) -> None:
 
 def test_classes_run_from_head_to_tail(tmp_path: Path) -> None:
     evaluation = load(made_up.run(tmp_path / "run")).arms[0].runs[0].evaluations["test-likelihood"]
-    assert [evaluation.classes[c] for c in head_to_tail(evaluation)][-2:] == ["fear", "disgust"]
+    assert [evaluation.classes[c] for c in evaluation.head_to_tail][-2:] == ["fear", "disgust"]
 
 
 @pytest.mark.parametrize(("value", "plain", "with_sign"), [(0.5, "0.500", "+0.500"), (float("nan"), "-", "-")])

@@ -214,6 +214,8 @@ def test_numeric_order():
 def test_demo_clips():
     if not (Path(emovlm.__file__).parent / "demo" / "clips" / "train" / "metadata.csv").is_file():
         pytest.skip("the demo clips are not rendered yet (tools/demo)")
-    rows = demo.load()
-    assert {row["label"] for row in rows} == set(demo.CLASSES)
-    assert {row["split"] for row in rows} == {"train", "validation", "test"}
+    for rows in (demo.load(), demo.load(set="micro")):
+        assert {row["label"] for row in rows} == set(demo.CLASSES)
+        assert {row["split"] for row in rows} == {"train", "validation", "test"}
+    with pytest.raises(UserError, match=r"data.set: 'mirco' is no set of the demo; did you mean 'micro'\?"):
+        demo.load(set="mirco")

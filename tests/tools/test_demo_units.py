@@ -58,9 +58,24 @@ def test_plans_are_shuffled_and_share_no_subject():
     from tools.demo.clips import SPLITS, plan
 
     subjects = [{clip.subject for clip in plan(split)} for split in SPLITS]
-    assert [len(found) for found in subjects] == [60, 20, 36]
-    assert len(set.union(*subjects)) == 116
+    for of_a_set in (subjects[:3], subjects[3:]):
+        assert [len(found) for found in of_a_set] == [60, 20, 36]
+        assert len(set.union(*of_a_set)) == 116
     assert [clip.number for clip in plan(SPLITS[1])] == list(range(1, 281))
+
+
+def test_an_expression_rises_stays_and_falls():
+    from tools.demo.performance import Course
+
+    course = Course(onset_s=0.5, rise_s=0.1, fall_start_s=0.8, fall_s=0.2)
+    assert course.shown(np.array([0.4, 0.5, 0.55, 0.6, 0.8, 0.9, 1.0, 1.1])) == pytest.approx(
+        [0, 0, 0.5, 1, 1, 0.5, 0, 0]
+    )
+    assert course.half_s == pytest.approx((0.55, 0.9))
+    assert (course.apex_s, course.offset_s) == pytest.approx((0.7, 1.0))
+    # One that the end of the clip cuts: 2 s is the last moment there is.
+    cut = Course(onset_s=0.2, rise_s=0.2, fall_start_s=2.1, fall_s=0.4)
+    assert (cut.apex_s, cut.offset_s, cut.half_s[1]) == pytest.approx((1.2, 2.0, 2.0))
 
 
 def test_naming_shares_are_those_asked_for():

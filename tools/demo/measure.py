@@ -20,7 +20,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from tools.demo import wording
 from tools.demo.action_units import ACTION_UNITS, EMOTIONS, RELAXED, VISIBLE, parse_caption
 from tools.demo.batches import Batcher, Image, Sample, Video
-from tools.demo.clips import CLIPS, FPS
+from tools.demo.clips import DEMO, MACRO
 from tools.demo.coding import decode
 from tools.demo.fast_vision import speed_up
 
@@ -37,10 +37,11 @@ def unit_f1(predicted_NA: np.ndarray, true_NA: np.ndarray) -> np.ndarray:
 
 def load_clips(split: str) -> tuple[np.ndarray, np.ndarray]:
     """(frames_NTHWC, label_N): TIMES uniform frames of every clip, decoded from its file."""
-    with open(CLIPS / split / "metadata.csv") as file:
+    folder = DEMO / MACRO.folder / split
+    with open(folder / "metadata.csv") as file:
         rows = list(csv.DictReader(file))
-    middles = np.round((np.arange(TIMES) + 0.5) * 2.0 / TIMES * FPS).astype(int)
-    frames = [decode(str(CLIPS / split / row["file_name"]))[middles] for row in rows]
+    middles = np.round((np.arange(TIMES) + 0.5) * 2.0 / TIMES * MACRO.fps).astype(int)
+    frames = [decode(str(folder / row["file_name"]))[middles] for row in rows]
     return np.stack(frames), np.array([EMOTIONS.index(row["label"]) for row in rows])
 
 

@@ -6,6 +6,7 @@ Legend: T frames, A action units, H W picture, 3 = red green blue.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,15 +20,58 @@ NOISE = 0.008  # of the sensor, as a share of white
 
 
 @dataclass(frozen=True)
+class Course:
+    """How an expression comes and goes: it rises in a straight line, stays, and falls in a straight line."""
+
+    onset_s: float
+    rise_s: float
+    fall_start_s: float
+    fall_s: float
+
+    @property
+    def apex_s(self) -> float:
+        """The middle of the time at full strength."""
+        return (self.onset_s + self.rise_s + min(self.fall_start_s, CLIP_S)) / 2
+
+    @property
+    def offset_s(self) -> float:
+        """It is gone, or the clip ends."""
+        return min(self.fall_start_s + self.fall_s, CLIP_S)
+
+    @property
+    def half_s(self) -> tuple[float, float]:
+        """From when to when at least half of it shows."""
+        return self.onset_s + self.rise_s / 2, min(self.fall_start_s + self.fall_s / 2, CLIP_S)
+
+    def shown(self, times_s_T: np.ndarray) -> np.ndarray:
+        """The share of the apex that shows, 0 to 1."""
+        rising_T = np.clip((times_s_T - self.onset_s) / self.rise_s, 0, 1)
+        return rising_T * np.clip(1 - (times_s_T - self.fall_start_s) / self.fall_s, 0, 1)
+
+
+def macro(rng: np.random.Generator) -> Course:
+    """An expression that fills the clip."""
+    onset_s, rise_s = rng.uniform(0.0, 0.4), rng.uniform(0.24, 0.6)
+    fall_start_s, fall_s = rng.uniform(1.4, 2.1), rng.uniform(0.24, 0.6)
+    return Course(onset_s, rise_s, fall_start_s, fall_s)
+
+
+def micro(rng: np.random.Generator) -> Course:
+    """An expression of .25 to .5 s, neither at the very beginning nor at the very end of the clip."""
+    length_s = rng.uniform(0.25, 0.5)
+    onset_s = rng.uniform(0.15, CLIP_S - 0.15 - length_s)
+    rise_s, fall_s = length_s * rng.uniform(0.2, 0.35), length_s * rng.uniform(0.2, 0.4)
+    return Course(onset_s, rise_s, onset_s + length_s - fall_s, fall_s)
+
+
+@dataclass(frozen=True)
 class Performance:
-    """What one clip shows; onset: it starts to show, apex: it is at its strongest, offset: it is gone (or the end)."""
+    """What one clip shows, with the strengths that its units really have."""
 
     frames_THWC: np.ndarray  # uint8
     strengths_TA: np.ndarray
     apex_strengths_A: np.ndarray
-    onset_s: float
-    apex_s: float
-    offset_s: float
+    course: Course
 
 
 def as_picture(colours_HW3: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -57,18 +101,27 @@ def _moved(camera: Camera, motion_5: np.ndarray) -> Camera:
     )  # fmt: skip
 
 
-def perform(head: Head, subject: Subject, rng: np.random.Generator, emotion: str, times_s_T: np.ndarray) -> Performance:
-    """Renders one macro expression of about CLIP_S seconds at the given times."""
+def perform(
+    head: Head,
+    subject: Subject,
+    rng: np.random.Generator,
+    emotion: str,
+    times_s_T: np.ndarray,
+    *,
+    course_of: Callable[[np.random.Generator], Course] = macro,
+    weakest: float = 0.45,
+    stray: float = 0.04,
+) -> Performance:
+    """Renders one expression in a clip of CLIP_S seconds at the given times; weakest, stray: see draw_emotion."""
     camera, motion_T5 = draw_camera(rng), _sway(rng, times_s_T)
-    apex_units = draw_emotion(rng, emotion)
+    apex_units = draw_emotion(rng, emotion, weakest=weakest, stray=stray)
     # A slack face is never quite relaxed: weak units that stay, with no meaning.
     resting = {unit: float(rng.uniform(0.05, 0.22)) for unit in ACTION_UNITS if rng.random() < 0.05}
-    onset_s, rise_s = rng.uniform(0.0, 0.4), rng.uniform(0.24, 0.6)
-    fall_start_s, fall_s = rng.uniform(1.4, 2.1), rng.uniform(0.24, 0.6)
+    course = course_of(rng)
     blink_s = rng.uniform(0, CLIP_S) if rng.random() < 0.3 else -9.0
     asymmetry = rng.normal(0, 0.08)
     gaze = draw_gaze(rng)
-    shown_T = np.clip((times_s_T - onset_s) / rise_s, 0, 1) * np.clip(1 - (times_s_T - fall_start_s) / fall_s, 0, 1)
+    shown_T = course.shown(times_s_T)
     frames, truth = [], []
     for i, time_s in enumerate(times_s_T):
         units = dict(resting)
@@ -80,11 +133,4 @@ def perform(head: Head, subject: Subject, rng: np.random.Generator, emotion: str
         )
         frames.append(as_picture(colours_HW3, rng))
         truth.append(strengths(units))
-    return Performance(
-        frames_THWC=np.stack(frames),
-        strengths_TA=np.stack(truth),
-        apex_strengths_A=strengths(apex_units),
-        onset_s=float(onset_s),
-        apex_s=float((onset_s + rise_s + min(fall_start_s, CLIP_S)) / 2),
-        offset_s=float(min(fall_start_s + fall_s, CLIP_S)),
-    )
+    return Performance(np.stack(frames), np.stack(truth), strengths(apex_units), course)

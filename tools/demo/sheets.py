@@ -1,4 +1,4 @@
-"""Contact sheets, to look at: `python -m tools.demo.sheets FOLDER` writes action_units.png and emotions.png."""
+"""Contact sheets, to look at: `python -m tools.demo.sheets FOLDER` writes action_units, emotions and micro .png."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image
 
 from tools.demo.action_units import ACTION_UNITS, EMOTIONS, draw_emotion
+from tools.demo.clips import SPLITS, plan, render
+from tools.demo.coding import decode
 from tools.demo.rendering import Head
 from tools.demo.subjects import draw_camera
 
@@ -43,12 +45,21 @@ def emotion_sheet(head: Head, num_subjects: int = 6, weakest: float = 0.45) -> n
     return np.vstack(rows)
 
 
+def micro_sheet(num_each: int = 2) -> np.ndarray:
+    """The first training clips of each emotion with a short event, a row each, a frame every tenth of a second."""
+    split = next(split for split in SPLITS if split.style.folder == "micro")
+    planned = plan(split)
+    chosen = [clip for name in EMOTIONS for clip in [clip for clip in planned if clip.emotion == name][:num_each]]
+    return np.vstack([np.hstack(list(decode(data)[:: split.style.fps // 10])) for data, _ in render(chosen, 1)])
+
+
 def main(folder: Path) -> None:
-    """Writes both sheets."""
+    """Writes the sheets."""
     folder.mkdir(parents=True, exist_ok=True)
     head = Head()
     Image.fromarray(action_unit_sheet(head)).save(folder / "action_units.png")
     Image.fromarray(emotion_sheet(head)).save(folder / "emotions.png")
+    Image.fromarray(micro_sheet()).save(folder / "micro.png")
 
 
 if __name__ == "__main__":

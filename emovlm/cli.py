@@ -19,6 +19,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+frames_app = typer.Typer(help="What is looked at.", no_args_is_help=True, pretty_exceptions_enable=False)
+app.add_typer(frames_app, name="frames")
+
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, such as recipes/demo/tiny_video.yaml.")]
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides, such as sampler.strategy=natural.")
@@ -181,6 +184,27 @@ def enrich(
     typer.echo(summary.told())
     if summary.failed:
         raise typer.Exit(1)
+
+
+@frames_app.command("report")
+def frames_report(
+    recipe: RecipePath,
+    overrides: Overrides = None,
+    split: Annotated[str | None, typer.Option(help="train, validation or test; by default the recipe's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A folder for coverage.json and coverage.svg.")] = None,
+) -> None:
+    """Show how much of the clips a recipe's frame policy sees, and what it can miss."""
+    from rich.console import Console
+
+    from emovlm import recipe as recipes
+    from emovlm.frames.report import frames_report as survey
+
+    _, tables = survey(recipes.load(recipe, overrides), split, out)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    for table in tables:
+        console.print(table)
+    if out:
+        typer.echo(f"written to {out}", err=True)
 
 
 @app.command()

@@ -14,6 +14,8 @@ from emovlm.enrich.work import Job, Work
 from emovlm.frames.clip import ClipError
 from emovlm.prompts.arrangement import GapTexts
 
+MOST_FAILURES = 10
+
 
 @dataclass
 class Summary:
@@ -28,6 +30,25 @@ class Summary:
     failed: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     mentions: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def told(self) -> str:
+        """For the terminal: counts, the first failures, and which classes the texts give away."""
+        rate = f" ({self.described / self.seconds:.2g} clips/s)" if self.described and self.seconds else ""
+        lines = [
+            f"{self.clips} clips: {self.there} had their texts, {self.described} were described in "
+            f"{self.seconds:.0f} s{rate}, {len(self.failed)} failed"
+        ]
+        lines += [f"  failed: {name}: {reason}" for name, reason in list(self.failed.items())[:MOST_FAILURES]]
+        if len(self.failed) > MOST_FAILURES:
+            lines.append(f"  and {len(self.failed) - MOST_FAILURES} more")
+        for name, counts in self.mentions.items():
+            others = sum(found["clips"] for found in self.mentions.values()) - counts["clips"]
+            if counts["say_own"] or counts["said_by_others"]:
+                lines.append(
+                    f"  '{name}' or a synonym is said of {counts['say_own']} of its {counts['clips']} clips, and of "
+                    f"{counts['said_by_others']} of the {others} others (enrich.mask_labels=true takes such words out)"
+                )
+        return "\n".join(lines)
 
 
 def make(work: Work, rows: Iterable[Mapping[str, Any]], summary: Summary) -> dict[str, GapTexts]:

@@ -15,7 +15,8 @@ import pytest
 
 from emovlm import UserError
 from emovlm.data import splits
-from emovlm.enrich.run import MissingTextsError, costs, enrich, look_for, texts_for
+from emovlm.enrich.making import Summary
+from emovlm.enrich.run import MissingTextsError, all_texts, costs, enrich, look_for, texts_for
 from emovlm.prompts.arrangement import WHOLE, DenseClip
 
 from .counting import LOAD, asked, recipe_of
@@ -276,6 +277,32 @@ def test_a_policy_that_chooses_at_random_has_no_texts(folder):
     frames = type(recipe.frames)(pick="segment_random", keep=3, max_pixels=4096)
     with pytest.raises(UserError, match=r"segment_random chooses other frames in every epoch"):
         enrich(recipe.model_copy(update={"frames": frames}))
+
+
+def test_a_summary_names_failures_and_what_the_texts_give_away(folder):
+    found = enrich(recipe_of(folder, fails=str(folder / "never"))).told().splitlines()
+    assert found[0].startswith("6 clips: 0 had their texts, 0 were described in ")
+    assert found[0].endswith(" s, 6 failed")
+    assert found[1] == "  failed: clip0: gap, gap 0: the camera was covered"
+    many = Summary(30, failed={str(number): "x" for number in range(12)}).told().splitlines()
+    assert (len(many), many[-1]) == (12, "  and 2 more")
+    said = Summary(9, there=9)
+    said.mentions = {
+        "happy": {"clips": 4, "say_own": 3, "say_other": 0, "said_by_others": 2},
+        "sad": {"clips": 5, "say_own": 0, "say_other": 2, "said_by_others": 0},
+    }
+    (line,) = said.told().splitlines()[1:]
+    assert line.startswith("  'happy' or a synonym is said of 3 of its 4 clips, and of 2 of the 5 others")
+
+
+def test_a_training_has_the_texts_of_all_that_it_will_show(folder):
+    recipe = recipe_of(folder)
+    found = splits.load(recipe.data)
+    enrich(recipe)
+    assert {name: len(texts) for name, texts in all_texts(recipe, found).items()} == {"train": 2, "test": 2}
+    (Path(os.environ["EMOVLM_CACHE"]) / "texts").rename(folder / "away")
+    with pytest.raises(MissingTextsError):
+        all_texts(recipe, found)
 
 
 def test_short_lines_in_a_log(folder, capfd, monkeypatch):

@@ -209,7 +209,7 @@ def _content(path: str) -> str:
         known = hashlib.blake2b(f"{state.st_size} {state.st_mtime_ns} ".encode(), digest_size=20)
         known.update(file.read(END_BYTES))
         if state.st_size > END_BYTES:
-            file.seek(max(END_BYTES, state.st_size - END_BYTES))
+            file.seek(state.st_size - END_BYTES)
             known.update(file.read(END_BYTES))
     return known.hexdigest()
 

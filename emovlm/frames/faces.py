@@ -11,6 +11,7 @@ import atexit
 import functools
 import importlib.util
 import os
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ class FaceReader:
         )
         with _without_its_remarks():
             self._landmarker: Any = vision.FaceLandmarker.create_from_options(options)
+        _alive.add(self)
 
     def read(self, frames_THWC: np.ndarray) -> list[Face | None]:
         """The face of one person in each frame, None where it is not seen; see `one_person`."""
@@ -87,7 +89,7 @@ class FaceReader:
         self._landmarker.close()
 
     def forget(self) -> None:
-        """At the exit of Python its thread is gone before anything can close it; trying prints a traceback."""
+        """Never close it."""
         self._landmarker._handle = None
 
 
@@ -121,9 +123,17 @@ def reader() -> FaceReader:
 @functools.cache
 def _reader_of(_process: int) -> FaceReader:
     # By process: a loader's worker inherits its parent's reader, whose threads are gone, and would wait for ever.
-    made = FaceReader()
-    atexit.register(made.forget)
-    return made
+    return FaceReader()
+
+
+_alive: weakref.WeakSet[FaceReader] = weakref.WeakSet()
+
+
+@atexit.register
+def _forget_all() -> None:
+    """At the exit of Python a landmarker's thread is gone before anything can close it; trying prints a traceback."""
+    for alive in _alive:
+        alive.forget()
 
 
 def one_person(faces_by_frame: Sequence[Sequence[Face]]) -> list[Face | None]:

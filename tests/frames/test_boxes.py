@@ -27,13 +27,20 @@ def test_union_and_margin_by_hand():
     ("box", "expected"),
     [
         (boxes.WHOLE, (0, 0, 10, 5)),
-        ((0.1, 0.2, 0.3, 0.6), (1, 1, 3, 3)),  # .1 x 10 is 1.0000000000000002 or so: not a pixel more
+        ((0.1, 0.2, 0.3, 0.6), (1, 1, 3, 3)),
         ((0.11, 0.2, 0.31, 0.61), (1, 1, 4, 4)),  # what is touched belongs to it
         ((0.99, 0.0, 0.995, 0.01), (9, 0, 10, 1)),
     ],
 )
 def test_whole_pixels(box, expected):
     assert boxes.in_pixels(box, (10, 5)) == expected
+
+
+def test_a_rounding_error_is_no_pixel():
+    assert 0.07 * 100 > 7
+    assert boxes.in_pixels((0.0, 0.0, 0.07, 1.0), (100, 1)) == (0, 0, 7, 1)
+    assert 0.29 * 100 < 29
+    assert boxes.in_pixels((0.29, 0.0, 1.0, 1.0), (100, 1)) == (29, 0, 100, 1)
 
 
 def corners():

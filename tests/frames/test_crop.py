@@ -42,6 +42,7 @@ def test_a_track_is_one_box_for_the_clip(tmp_path):
     # From 1.5 s the box of 1 s still holds; what comes at or after the end does not count.
     assert found(start_s=1.5, end_s=2.5) == pytest.approx((0.3, 0.1, 0.4, 0.6))
     assert found(start_s=1.5, end_s=2.0) == pytest.approx((0.3, 0.1, 0.4, 0.2))
+    assert found(start_s=1.0, end_s=2.0) == pytest.approx((0.3, 0.1, 0.4, 0.2))
     assert found() == (0, 0, 1, 1)
 
 

@@ -6,6 +6,7 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from emovlm import UserError
 from emovlm.frames import look as looking
@@ -118,8 +119,28 @@ def test_the_part_that_the_recipe_crops(tmp_path):
         assert set(colours_of(clip.frames_THWC[0])) == {colours_of(turned.frames_THWC[0])[place]}
         assert clip.crop == tuple(box)
     asked.max_pixels = 64 * 48
-    whole = looking.look({"id": "1", "media": [str(path)], "box": [0, 0, 0.5, 0.5]}, asked, None)
-    assert whole.frames_THWC.shape == (1, 64, 48, 3)  # the budget goes to what is shown
+    row = {"id": "1", "media": [str(path)], "box": [0, 0, 0.5, 0.5]}
+    assert looking.look(row, asked, None).frames_THWC.shape == (1, 64, 48, 3)  # the budget goes to what is shown
+    asked.max_pixels = 16 * 12
+    small = looking.look(row, asked, None)
+    assert small.frames_THWC.shape == (1, 16, 12, 3)
+    assert set(colours_of(small.frames_THWC[0])) == {colours_of(turned.frames_THWC[0])[0]}
+
+
+def test_a_crop_of_pictures(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(corners((128, 96))).save(path)
+    asked = frames(keep=1)
+    asked.crop, asked.crop_margin = "box", 0.0
+    row = {"id": "1", "media": [str(path)], "box": [0.5, 0, 1, 0.5]}
+    clip = looking.look(row, asked, None)
+    assert clip.frames_THWC.shape == (1, 48, 64, 3)
+    assert colours_of(clip.frames_THWC[0]) == ["green"] * 4
+    assert clip.crop == (0.5, 0, 1, 0.5)
+    asked.max_pixels = 12 * 16
+    clip = looking.look(row, asked, None)
+    assert clip.frames_THWC.shape == (1, 12, 16, 3)
+    assert colours_of(clip.frames_THWC[0]) == ["green"] * 4
 
 
 @pytest.mark.parametrize("answer", [None, [], [2, 1], [1, 1], [20], [-1], [0.5], [[1]]])

@@ -237,7 +237,8 @@ def test_a_dense_window():
     assert dense_window(times, span, keep=1, annotations=MARKS).tolist() == [15]
     assert dense_window(times, span, keep=99, annotations=MARKS).tolist() == list(range(9, 22))
     assert dense_window(times, span, keep=2, window_s=0.2, around="offset", annotations=MARKS).tolist() == [24, 26]
-    # At the end of the clip the window is cut.
+    # At the end of the clip the window is cut, and one frame is still the nearest.
+    assert dense_window(times, span, keep=1, annotations={"apex_s": 1.98}).tolist() == [49]
     assert dense_window(times, span, keep=99, annotations={"apex_s": 1.98}).tolist() == list(range(44, 50))
     # No frame inside: the nearest one.
     sparse = np.array([0.0, 1.0])

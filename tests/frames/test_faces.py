@@ -1,6 +1,7 @@
 """Faces of real clips, and who is followed."""
 
 import functools
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -89,10 +90,15 @@ def test_no_face_is_none_and_no_guess():
 def test_a_worker_does_not_inherit_a_dead_reader():
     frames_THWC = frames_of("single_face.mp4", 1)
     assert faces.reader().read(frames_THWC)[0] is not None
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if faces.reader().read(frames_THWC)[0] is not None else 1)
-    assert os.waitpid(child, 0)[1] == 0
+    worker = multiprocessing.get_context("fork").Process(target=_read, args=(frames_THWC,))
+    worker.start()
+    worker.join(timeout=60)
+    worker.kill()
+    assert worker.exitcode == 0
+
+
+def _read(frames_THWC):
+    assert faces.reader().read(frames_THWC)[0] is not None
 
 
 def test_without_the_landmarker_the_remedy_is_said(monkeypatch, tmp_path):

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from emovlm import UserError, lookup, settings, yaml_file
 from emovlm.faults import validate
-from emovlm.sections import Enrich, OpenSection, Section, check_arguments, check_enrich
+from emovlm.sections import Enrich, Lora, OpenSection, Section, check_arguments, check_enrich
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 # Written by emovlm itself, so that a recipe cannot contradict the contracts of the run folder and of the loss.
@@ -91,19 +91,15 @@ class Prompt(Section):
 
 
 class Model(Section):
-    """`name`: a hub name, a folder, or `demo`; `dtype: auto` is float32 on a CPU and bfloat16 on a GPU that has it."""
+    """`name`: a hub name, a folder, or `demo`; `dtype: auto` is float32 on a CPU and bfloat16 on a GPU that has it.
+
+    `quantize: nf4` keeps the frozen weights of the language model in four bits (QLoRA, arXiv 2305.14314).
+    """
 
     name: str
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     attention: Literal["auto", "eager", "sdpa", "flash_attention_2"] = "auto"
-
-
-class Lora(Section):
-    parts: list[Literal["language"]] = Field(default=["language"], min_length=1)
-    rank: int = Field(default=16, gt=0)
-    alpha: float = Field(default=32, gt=0)
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    targets: Literal["attention", "mlp", "all"] = "all"
+    quantize: Literal["nf4"] | None = None
 
 
 class Sampler(OpenSection):

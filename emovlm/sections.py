@@ -67,6 +67,60 @@ class Enrich(OpenSection):
         return self
 
 
+Part = Literal["language", "vision", "projector"]
+Targets = Literal["attention", "mlp", "all"]
+
+
+class LoraPart(Section):
+    """What one part has of its own; the rest is that of `lora:`, and its learning rate the trainer's.
+
+    `train: full`: all weights of the part learn, in place of adapters (peft's modules_to_save).
+    """
+
+    train: Literal["lora", "full"] = "lora"
+    rank: int | None = Field(default=None, gt=0)
+    alpha: float | None = Field(default=None, gt=0)
+    dropout: float | None = Field(default=None, ge=0, lt=1)
+    targets: Targets | None = None
+    learning_rate: float | None = Field(default=None, gt=0)
+
+
+class Lora(Section):
+    """Which parts of the model learn, and how. `language`, `vision` and `projector` say what is different for one.
+
+    `dora`, `rslora` and `init` are peft's use_dora, use_rslora and init_lora_weights. `plus_ratio` is LoRA+'s
+    loraplus_lr_ratio (arXiv 2402.12354): LoRA-B learns so many times faster than LoRA-A.
+    """
+
+    parts: list[Part] = Field(default=["language"], min_length=1)
+    rank: int = Field(default=16, gt=0)
+    alpha: float = Field(default=32, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: Targets = "all"
+    dora: bool = False
+    rslora: bool = False
+    init: Literal["default", "pissa", "pissa_niter_16"] = "default"
+    plus_ratio: float | None = Field(default=None, ge=1)
+    language: LoraPart | None = None
+    vision: LoraPart | None = None
+    projector: LoraPart | None = None
+
+    @model_validator(mode="after")
+    def settings_are_for_parts_that_learn(self) -> Lora:
+        if len(set(self.parts)) < len(self.parts):
+            raise ValueError(f"parts {self.parts}: each part is named once")
+        for name in ("language", "vision", "projector"):
+            if getattr(self, name) and name not in self.parts:
+                raise ValueError(f"{name} has settings, but parts {self.parts} leaves it frozen; add it to parts")
+        return self
+
+    def part(self, name: Part) -> LoraPart:
+        """What holds for a part, with everything filled in but the learning rate."""
+        shared = {key: getattr(self, key) for key in ("rank", "alpha", "dropout", "targets")}
+        own = getattr(self, name) or LoraPart()
+        return LoraPart.model_validate({**shared, **own.model_dump(exclude_none=True)})
+
+
 def check_enrich(file: yaml_file.YamlFile, enrich: Enrich) -> None:
     """The names in the section and their arguments. Raises UserError with the place and the remedy."""
     if enrich.describer:

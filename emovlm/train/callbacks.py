@@ -6,6 +6,7 @@ import json
 import math
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,17 +47,34 @@ class FirstStepCheck(TrainerCallback):
 
     def __init__(self) -> None:
         self.done = False
+        self.seen: dict[str, bool] = {}  # tensors that got a gradient, and whether it is more than zeros
+        self.hooks: list[Any] = []
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        # DeepSpeed takes the step, and the gradients away, within the backward pass.
+        if processes.engine().startswith("zero"):
+            self.hooks = [p.register_hook(partial(self._see, name)) for name, p in _learning(model)]
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
-        if self.done or args.deepspeed:
+        if self.done:
             return
         self.done = True
-        learning = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-        cut_off = [name for name, p in learning if p.grad is None]
+        for hook in self.hooks:
+            hook.remove()
+        learning = _learning(model)
+        for name, parameter in learning:
+            if parameter.grad is not None:
+                self._see(name, parameter.grad)
+        cut_off = [name for name, _ in learning if name not in self.seen]
         if cut_off:
             raise RuntimeError(f"{len(cut_off)} of {len(learning)} trained tensors got no gradient, first {cut_off[0]}")
-        if not any(p.grad.abs().max() > 0 for _, p in learning):
+        if not any(self.seen.values()):
             raise RuntimeError("every gradient of the first step is zero: nothing would be learnt")
+
+    def _see(self, name: str, gradient: Any) -> None:
+        # Of a gradient in shards (FSDP) the part that is here; it may be empty.
+        part = gradient.to_local() if hasattr(gradient, "to_local") else gradient
+        self.seen[name] = self.seen.get(name, False) or bool(part.any())
 
 
 class RunLog(TrainerCallback):
@@ -194,6 +212,10 @@ def drawn_by_all(ledger: Ledger, epochs: int | slice = slice(None)) -> np.ndarra
     """drawn_EN, or what of it `epochs` picks, summed over the processes. Every process must call it."""
     drawn = ledger.drawn_EN[epochs]
     return drawn.copy() if processes.state().num_processes == 1 else np.sum(gather_object([drawn]), axis=0)
+
+
+def _learning(model: Any) -> list[tuple[str, Any]]:
+    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
 def _by_class(classes: list[str], entry: dict[str, Any]) -> dict[str, float]:

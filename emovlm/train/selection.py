@@ -38,8 +38,8 @@ LARGER_IS_BETTER = {
 class Selection:
     """Holds the scores seen so far, the same on every process.
 
-    save: `(model, folder)` writes a model whole or not at all. start: where the training begins; what was seen behind
-    it is seen again, and on other rows it does not count.
+    save: `(model, folder)` writes a model whole or not at all; every process calls it. start: where the training
+    begins; what was seen behind it is seen again, and on other rows it does not count.
     """
 
     def __init__(self, run: RunFolder, select: Select, start: checkpoints.Start, save: Callable[[Any, Path], None]):
@@ -57,8 +57,7 @@ class Selection:
         # The best step comes again where a run goes on from before it: the model must be the one of this score.
         better = self.best in (None, step) or self._better(value, self.seen[self.best])
         if math.isfinite(value) and better:
-            if processes.state().is_main_process:
-                self.save(model, self._folder(step))
+            self.save(model, self._folder(step))
             self.best = step
         if processes.state().is_main_process:
             stored = {
@@ -89,8 +88,9 @@ class Selection:
     def move_best(self, folder: Path) -> None:
         """Make the best model the run's. Last of all: it says that the training is done."""
         assert self.best is not None, "nothing was selected"
-        os.replace(self._folder(self.best), folder)
-        shutil.rmtree(self.run.selected, ignore_errors=True)
+        if processes.state().is_main_process:
+            os.replace(self._folder(self.best), folder)
+            shutil.rmtree(self.run.selected, ignore_errors=True)
 
     def _better(self, value: float, best: float) -> bool:
         return value > best if LARGER_IS_BETTER[self.select.metric] else value < best

@@ -119,13 +119,14 @@ def train(
     fingerprint = checkpoints.fingerprint(recipe, rows, stream)
     start = last_checkpoint(recipe, run, ledger, fingerprint, allow_different_data) if resume else checkpoints.Start()
     texts = all_texts(recipe, splits)["train"]
+    # Before the model, which under ZeRO-3 is loaded in shards: transformers reads that from the arguments.
+    arguments = training_arguments(recipe, run, accumulation)
     vlm = models.load(recipe.model)
     with_answers = recipe.loss.over_classes is None
     collator = Collator(vlm.processor, recipe, classes, with_answers=with_answers, texts=texts, look=look_for(recipe))
     labelled = check_answers(rows, collator)
     taught = supervision(recipe, rows, stream, collator.answers, labelled)
     model = trainable(vlm, recipe)
-    arguments = training_arguments(recipe, run, accumulation)
     if state.is_main_process:
         runs.begin(recipe, run, world_size=state.num_processes, device=str(state.device))
     log = RunLog(run)
@@ -142,7 +143,7 @@ def train(
         taught=taught,
         share_prefix=recipe.loss.share_prefix,
     )
-    assert trainer.accelerator.num_processes == state.num_processes, "Trainer counts other processes than we do"
+    processes.check_engine(trainer.accelerator)
     if state.is_main_process:
         Console(stderr=True).print(lora.table(model), warn_of_both(recipe, stream, classes) or "")
     marker.trainer = trainer
@@ -188,12 +189,8 @@ def training_arguments(recipe: Recipe, run: runs.RunFolder, accumulation: int) -
         "run_name": "/".join(run.folder.parts[-2:]),
         "logging_steps": 10,
         "disable_tqdm": not sys.stderr.isatty(),
-        "dataloader_pin_memory": not processes.on_cpu(),
+        **processes.trainer_defaults(models.choose_dtype(recipe.model.dtype)),
     }
-    if processes.on_cpu():
-        defaults["use_cpu"] = True
-        if processes.state().num_processes > 1:
-            defaults["ddp_backend"] = "gloo"
     try:
         return TrainingArguments(
             # save_total_limit is kept by CheckpointMarker, once the new checkpoint is complete.
@@ -223,8 +220,10 @@ def last_checkpoint(
 
 
 def write_model(recipe: Recipe, processor: Any, model: Any, folder: Path) -> None:
-    """The whole model or its adapter, whichever the recipe trains: whole or not at all."""
-    (models if recipe.train == "full" else lora).save(model, processor, folder)
+    """The whole model or its adapter, whichever the recipe trains: whole or not at all. Every process must call it."""
+    whole = processes.whole(model)
+    if processes.state().is_main_process:
+        (models if recipe.train == "full" else lora).save(whole, processor, folder)
 
 
 def save(
@@ -237,25 +236,27 @@ def save(
 ) -> None:
     """Write ledger and report, and last of all, since it says that the training is done, what was learnt."""
     drawn_EN = drawn_by_all(trainer.ledger)
+    model: Any = trainer.accelerator.unwrap_model(trainer.model)
+    chosen = bool(selection and selection.best is not None)
     if processes.state().is_main_process:
         steps = trainer.state.global_step
         RunLog(run).cut(steps)
         summary = trainer.ledger.summary(drawn_EN, strategy=recipe.sampler.strategy, num_steps=steps)
         runs.write_json(run.ledger, summary)
-        model: Any = trainer.accelerator.unwrap_model(trainer.model)
+        learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
         found = {
             "seconds": marker.seconds(),
             "num_steps": steps,
-            "trainable_parameters": sum(one.numel() for one in model.parameters() if one.requires_grad),
+            "engine": processes.engine(),
+            "trainable_parameters": sum(map(processes.num_elements, learnt)),
             "loss_prior": None if recipe.loss.over_classes in LEAVES_PRIOR else recipe.loss.prior,
             "different_data": marker.start.progress.different_data,
             "selected": selection.found() if selection else None,
         }
-        chosen = bool(selection and selection.best is not None)
         runs.update_report(run, recipe, train=found, selected_on=recipe.select_on if chosen else None)
-        folder = run.model if recipe.train == "full" else run.adapter
-        if selection and chosen:
-            selection.move_best(folder)
-        else:
-            write_model(recipe, vlm.processor, model, folder)
+    folder = run.model if recipe.train == "full" else run.adapter
+    if selection and chosen:
+        selection.move_best(folder)
+    else:
+        write_model(recipe, vlm.processor, model, folder)
     processes.state().wait_for_everyone()

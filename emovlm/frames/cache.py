@@ -5,7 +5,7 @@ places. The policy itself runs anew on the kept times, which costs microseconds,
 arguments or of an annotation can meet an old choice. A random policy chooses others in every epoch; for it all frames
 are kept, and the chosen ones read.
 
-An entry is one safetensors file named by a hash of all that its content depends on:
+An entry is one file in the safetensors format, named by a hash of all that its content depends on:
 - the content of the media: size, time of change, and the first and last 64 KiB. The path is not part of it, so a data
   set may be moved (or copied with its times: rsync -a, tar). Not all bytes are read, or a warm read of a long film
   would cost as much as a cold one; an edit of a video inside those bounds changes its time, and a new encoding its
@@ -42,14 +42,16 @@ from emovlm.frames.clip import Choose, Clip
 
 VERSION = 1
 END_BYTES = 64 * 1024
-# All frames of a clip are kept for a random policy up to this size; a longer clip is decoded in every epoch.
-MOST_DENSE_BYTES = 128 * 1024**2
+# All frames of a clip are kept for a random policy up to this size (9 s of 448 x 224 at 25 fps), because they are in
+# memory for a moment; a longer clip is decoded in every epoch.
+MOST_DENSE_BYTES = 64 * 1024**2
 # A process looks at the whole folder again when it has written so much: 1/32 of the free room, at least 1/256 of all;
 # and makes room until 1/16 is free. So up to sixteen processes that know nothing of each other stay within `max_bytes`.
 FREE_SHARE, LEAST_SHARE, LEAVE_FREE = 1 / 32, 1 / 256, 1 / 16
 # A temporary file this old was left by a process that was killed.
 ABANDONED_S = 3600.0
-ENTRY, TEMPORARY, CHECK = ".safetensors", ".tmp", ".check"
+# Endings that nobody else uses: somebody may point the cache at a folder that holds other things.
+ENTRY, TEMPORARY, CHECK = ".emovlm-frames", ".emovlm-frames-tmp", ".check"
 
 
 class DamagedError(Exception):
@@ -84,7 +86,8 @@ class Cache:
         kept = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         kept |= {f"{name}{CHECK}": _checks(array) for name, array in kept.items()}
         path = self._path(key)
-        temporary = path.with_name(f"{path.stem}.{os.getpid()}{TEMPORARY}")
+        # At random: processes of two machines that share the folder may have the same number.
+        temporary = path.with_name(f"{path.stem}.{os.urandom(8).hex()}{TEMPORARY}")
         try:
             if self._make_room(sum(array.nbytes for array in kept.values())):
                 path.parent.mkdir(exist_ok=True)

@@ -91,7 +91,7 @@ def test_a_warm_random_policy_draws_anew_without_decoding(clip, tmp_path, no_dec
 def test_a_scored_random_policy_keeps_its_frames_alone(clip, tmp_path):
     row, asked = ROW | {"media": [clip]}, settings(tmp_path / "cache", "segment_random", keep=4)
     assert indices_of(look.look(row, asked, None).frames_THWC) == [2, 7, 12, 17]
-    assert max(path.stat().st_size for path in (tmp_path / "cache").rglob("*.safetensors")) < 5 * 6000
+    assert max(path.stat().st_size for path in (tmp_path / "cache").rglob("*.emovlm-frames")) < 5 * 6000
 
 
 def test_a_long_clip_is_not_kept_whole(clip, tmp_path, monkeypatch, cache):
@@ -102,7 +102,7 @@ def test_a_long_clip_is_not_kept_whole(clip, tmp_path, monkeypatch, cache):
 
     assert indices_of(read(lambda t, s: np.array([3, 5])).frames_THWC) == [3, 5]
     assert indices_of(read(lambda t, s: np.array([4, 6])).frames_THWC) == [4, 6]
-    assert [path.stat().st_size < 2000 for path in cache.folder.rglob("*.safetensors")] == [True]  # the times
+    assert [path.stat().st_size < 2000 for path in cache.folder.rglob("*.emovlm-frames")] == [True]  # the times
 
 
 def test_pictures_are_kept_too(tmp_path, cache, no_decoding):
@@ -123,7 +123,7 @@ def test_pictures_are_kept_too(tmp_path, cache, no_decoding):
 
 
 def keys(cache):
-    return {path.name for path in cache.folder.rglob("*.safetensors")}
+    return {path.name for path in cache.folder.rglob("*.emovlm-frames")}
 
 
 def test_what_makes_another_entry_and_what_does_not(clip, tmp_path, cache):
@@ -210,10 +210,10 @@ def test_a_damaged_entry_is_decoded_anew(clip, cache, damage):
         return caches.read(cache, Part([clip]), lambda t, s: np.array([1, 19]), max_pixels=2000)
 
     cold = read()
-    for path in cache.folder.rglob("*.safetensors"):
+    for path in cache.folder.rglob("*.emovlm-frames"):
         path.write_bytes(damage(path.read_bytes()))
     assert same(read(), cold)
-    assert cache.get(next(iter(keys(cache))).removesuffix(".safetensors")) is not None  # mended
+    assert cache.get(next(iter(keys(cache))).removesuffix(".emovlm-frames")) is not None  # mended
     assert same(read(), cold)
 
 
@@ -263,12 +263,25 @@ def test_what_is_larger_than_the_room_is_not_kept(tmp_path):
 def test_what_a_killed_process_left_goes(tmp_path):
     cache = Cache(tmp_path, 10_000)
     (tmp_path / "ab").mkdir()
-    old, young = tmp_path / "ab" / "x.1.tmp", tmp_path / "ab" / "y.2.tmp"
+    old, young = tmp_path / "ab" / "x.1.emovlm-frames-tmp", tmp_path / "ab" / "y.2.emovlm-frames-tmp"
     old.write_bytes(b"half")
     young.write_bytes(b"half")
     os.utime(old, (time.time() - 4000,) * 2)
     entry(cache, "ab")
     assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_what_is_not_its_own_is_left_alone(tmp_path):
+    others = [tmp_path / "model" / "model.safetensors", tmp_path / "model" / "old.tmp", tmp_path / "notes.txt"]
+    (tmp_path / "model").mkdir()
+    for path in others:
+        path.write_bytes(bytes(9000))
+        os.utime(path, (100, 100))
+    cache = Cache(tmp_path, 6000)
+    for key in ("aa", "bb"):
+        entry(cache, key)
+    assert held(cache) == {"bb"}
+    assert all(path.exists() for path in others)
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
@@ -313,7 +326,7 @@ def test_several_processes_share_a_folder(tmp_path):
     for worker in workers:
         worker.join()
     assert total(tmp_path / "cache") <= 300_000
-    assert not list((tmp_path / "cache").rglob("*.tmp"))
+    assert not list((tmp_path / "cache").rglob("*-tmp"))
 
 
 def _write_for_ever(folder):
@@ -333,7 +346,7 @@ def test_readable_after_a_kill(tmp_path):
         os.kill(worker.pid, signal.SIGKILL)
         worker.join()
     cache = Cache(tmp_path, 1e9)
-    found = [path.stem for path in tmp_path.rglob("*.safetensors")]
+    found = [path.stem for path in tmp_path.rglob("*.emovlm-frames")]
     assert found
     assert all(cache.get(key) is not None for key in found)
 

@@ -38,9 +38,14 @@ def load(folder: Path) -> Study:
 def _study(folder: Path, report: Mapping[str, Any]) -> Study:
     place = folder / "report.json"
     arms = []
-    for entry in field(report, "arms", place, list):
+    entries_of_arms = field(report, "arms", place, list)
+    shown = next(
+        (entry.get("evaluation") for entry in entries_of_arms if entry.get("name") == report.get("control")), None
+    )
+    for entry in entries_of_arms:
         name = field(entry, "name", place, str)
-        runs = _runs(folder, field(entry, "runs", place, list), place)
+        own = entry.get("evaluation")
+        runs = _runs(folder, field(entry, "runs", place, list), place, {shown: own} if shown and own else {})
         if not runs:
             raise UserError(f"{place}: arm '{name}' has no runs; {AGAIN}")
         zero_shot = bool(entry.get("zero_shot", False))
@@ -71,11 +76,16 @@ def _study(folder: Path, report: Mapping[str, Any]) -> Study:
     )
 
 
-def _runs(folder: Path, listed: list[Mapping[str, Any]], place: Path) -> list[Run]:
-    """The runs of an arm, one a seed: the folds of a seed are pooled into one run."""
+def _runs(folder: Path, listed: list[Mapping[str, Any]], place: Path, called: Mapping[str, str]) -> list[Run]:
+    """The runs of an arm, one a seed: the folds of a seed are pooled into one run.
+
+    called: name of an evaluation in the study -> in the files, for arms that are scored otherwise than the control.
+    """
     by_seed: dict[int, list[Run]] = {}
     for entry in listed:
         run = load_run(folder / field(entry, "folder", place, str), field(entry, "seed", place, int))
+        known = {shown: run.evaluations[own] for shown, own in called.items() if own in run.evaluations}
+        run = dataclasses.replace(run, evaluations={**run.evaluations, **known})
         by_seed.setdefault(run.seed, []).append(run)
     if not any("fold" in entry for entry in listed):
         return [run for found in by_seed.values() for run in found]
@@ -104,7 +114,8 @@ def _pooled_evaluation(folds: list[Run], key: str) -> Evaluation:
 
 def run_predictions(run: Run, key: str) -> Predictions:
     """The rows of the evaluation `key`, of all folds where they are pooled. Errors: UserError naming file and line."""
-    parts = [predictions.read(part.folder / "eval" / key / "predictions.jsonl") for part in run.parts]
+    files = [part.folder / "eval" / part.evaluations[key].key / "predictions.jsonl" for part in run.parts]
+    parts = [predictions.read(file) for file in files]
     return pooling.pool(parts) if run.folds else parts[0]
 
 

@@ -1,6 +1,7 @@
 """A folder which lacks something: one line that names the file, the fault and the remedy."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -125,7 +126,7 @@ def test_what_is_broken_in_an_evaluation_is_named(tmp_path: Path, values: dict, 
 
 def test_a_number_without_interval_is_read(tmp_path: Path) -> None:
     found = load(made_up.run(tmp_path / "run", per_class=3)).arms[0].runs[0].evaluations["test-likelihood"]
-    assert found.interval_unit == "none"
+    assert found.interval.startswith("none: ")
     assert 0 < found.scores["uar"].value < 1
     assert np.isnan([found.scores["uar"].low, found.scores["uar"].high]).all()
 
@@ -175,3 +176,25 @@ def test_runs_without_a_shared_evaluation_are_refused(study: Path) -> None:
     file.write_text(json.dumps(report))
     with pytest.raises(UserError, match="no evaluation that every run has"):
         load(study)
+
+
+def test_an_arm_scored_otherwise_stands_beside_the_others(tmp_path):
+    folder = made_up.study(tmp_path, arms=("natural",), per_class=3)
+    report = json.loads((folder / "report.json").read_text())
+    arms = {arm["name"]: arm for arm in report["arms"]}
+    natural, zero_shot = (folder / arms[name]["runs"][0]["folder"] for name in ("natural", "zero_shot"))
+    run = json.loads((natural / "report.json").read_text())
+    other = "test-likelihood-batch_prior"  # here: what zero-shot answered
+    run["evaluations"][other] = json.loads((zero_shot / "report.json").read_text())["evaluations"]["test-likelihood"]
+    (natural / "report.json").write_text(json.dumps(run))
+    shutil.copytree(zero_shot / "eval" / "test-likelihood", natural / "eval" / other)
+    for arm in report["arms"]:
+        arm["evaluation"] = "test-likelihood"
+    report["arms"].append({**arms["natural"], "name": "adjusted", "evaluation": other})
+    (folder / "report.json").write_text(json.dumps(report))
+
+    found = load(folder)
+    scores = {arm.name: arm.runs[0].evaluations["test-likelihood"].scores for arm in found.arms}
+    assert scores["adjusted"] == scores["zero_shot"] != scores["natural"]
+    answers = {arm.name: load_predictions(arm.runs[0], "test-likelihood")[1] for arm in found.arms}
+    assert answers["adjusted"] == answers["zero_shot"] != answers["natural"]

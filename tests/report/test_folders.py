@@ -179,7 +179,7 @@ def test_runs_without_a_shared_evaluation_are_refused(study: Path) -> None:
 
 
 def test_an_arm_scored_otherwise_stands_beside_the_others(tmp_path):
-    folder = made_up.study(tmp_path, arms=("natural",), per_class=3)
+    folder = made_up.study(tmp_path, arms=("natural", "class_balanced"), per_class=3)
     report = json.loads((folder / "report.json").read_text())
     arms = {arm["name"]: arm for arm in report["arms"]}
     natural, zero_shot = (folder / arms[name]["runs"][0]["folder"] for name in ("natural", "zero_shot"))

@@ -13,6 +13,7 @@ import numpy as np
 
 from emovlm import UserError
 from emovlm.evaluate.predictions import Predictions
+from emovlm.evaluate.summary import INTERVALS
 from emovlm.metrics import comparison, recognition, uncertainty
 from emovlm.metrics.uncertainty import Statistic
 from emovlm.metrics.units import units
@@ -123,6 +124,14 @@ def seed_mean_interval(answers: Answers, arm: str, statistic: Statistic, seed: i
         chosen_RD = random.integers(num_seeds, size=(num_seeds, num))
         means.append(values_RDK[chosen_RD, np.arange(num)].mean(axis=0))
     return uncertainty.interval(np.concatenate(means))
+
+
+def resampled(answers: Answers) -> str:
+    """What the intervals of `seed_mean_interval` are over, in words."""
+    if answers.unit == uncertainty.NO_INTERVAL:
+        return INTERVALS[uncertainty.NO_INTERVAL]
+    what, optimistic = ("subjects", "") if answers.subjects_N else ("clips", "; optimistic")
+    return f"95 % bootstrap over {what} and seeds, {NUM_DRAWS} draws{optimistic}"
 
 
 def basis(answers: Answers, first: str, second: str) -> str:

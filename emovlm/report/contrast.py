@@ -11,7 +11,7 @@ import numpy as np
 
 from emovlm.metrics import recognition
 from emovlm.metrics.uncertainty import Statistic
-from emovlm.report.answers import Answers, Difference, basis, difference, match, seed_mean_interval
+from emovlm.report.answers import Answers, Difference, basis, difference, match, resampled, seed_mean_interval
 from emovlm.report.folders import run_predictions
 from emovlm.report.records import METRICS, Arm, Evaluation, Score, Study
 
@@ -41,27 +41,35 @@ def contrast(study: Study, key: str) -> Contrast | None:
     return Contrast(first, second, differences, len(answers.targets_N), basis(answers, first, second))
 
 
-def arm_scores(arm: Arm, key: str) -> tuple[dict[str, Score], list[Score | None]]:
-    """Scores by name, and the recall of each class (None: no clips): of one run as its file has them.
+@dataclass(frozen=True)
+class ArmScores:
+    """Scores by name, and the recall of each class (None: no clips). resampled: what the intervals are over."""
 
-    Of several: the mean over seeds, with an interval over subjects (or clips) and seeds.
-    """
+    scores: dict[str, Score]
+    recall_C: list[Score | None]
+    resampled: str
+
+
+def arm_scores(arm: Arm, key: str) -> ArmScores:
+    """Of one run as its file has them; of several the mean over seeds, resampled over subjects (or clips) and seeds."""
     evaluations = [run.evaluations[key] for run in arm.runs]
     if len(evaluations) == 1:
-        return dict(evaluations[0].scores), list(evaluations[0].recall_C)
+        only = evaluations[0]
+        return ArmScores(dict(only.scores), list(only.recall_C), only.interval)
+    answers = _answers([arm], key)
     statistics = statistics_of(evaluations[0])
 
     def statistic(counts: np.ndarray) -> np.ndarray:
         single = np.stack([one(counts) for one in statistics.values()], axis=-1)
         return np.concatenate([single, recognition.recall_C(counts)], axis=-1)
 
-    spans = list(zip(*seed_mean_interval(_answers([arm], key), arm.name, statistic), strict=True))
+    spans = list(zip(*seed_mean_interval(answers, arm.name, statistic), strict=True))
     scores = {}
     for name, span in zip(statistics, spans, strict=False):
         if all(name in one.scores for one in evaluations):
             scores[name] = Score(float(np.mean([one.scores[name].value for one in evaluations])), *map(float, span))
     by_class = zip(zip(*(one.recall_C for one in evaluations), strict=True), spans[len(statistics) :], strict=True)
-    return scores, [_recall(seeds, span) for seeds, span in by_class]
+    return ArmScores(scores, [_recall(seeds, span) for seeds, span in by_class], resampled(answers))
 
 
 def _recall(seeds: Sequence[Score | None], span: tuple[float, float]) -> Score | None:

@@ -61,7 +61,6 @@ def evaluation(key: str, entry: Mapping[str, Any], path: Path) -> Evaluation:
         unreadable=field(entry, "unreadable", place, int),
         num_classes_present=field(entry, "num_classes_present", place, int),
         interval=str(entry.get("interval") or "95 % bootstrap over clips"),
-        interval_unit=entry.get("interval_unit"),
         groups_C=per_class["groups"],
         precision_C=per_class["precision"],
         f1_C=per_class["f1"],

@@ -27,7 +27,6 @@ class Looked:
     arm: str
     cells: list[Textual]
     war: list[Textual]
-    ignores_video: bool
 
 
 def looked(arm: Arm, key: str) -> Looked | None:
@@ -45,7 +44,7 @@ def looked(arm: Arm, key: str) -> Looked | None:
         below = (f"UAR {number(mean(one.uar for one in seeds))}", same)
         cells.append((TITLES.get(name, name), signed(mean(one.uar_change for one in seeds)), below))
         war.append((TITLES.get(name, name), number(mean(one.war for one in seeds)), ()))
-    return Looked(arm.name, cells, war, any(look.ignores_video for look in looks))
+    return Looked(arm.name, cells, war)
 
 
 def look_note() -> str:

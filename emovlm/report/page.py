@@ -17,7 +17,7 @@ from emovlm.report.folders import load
 from emovlm.report.numbers import bracket, chance, mean, number, signed
 from emovlm.report.records import METRICS, Study
 from emovlm.report.sampling import sampled, sampled_arms
-from emovlm.report.stamps import seeds_stamp, stamps
+from emovlm.report.stamps import seeds_stamp, stamps, video_stamp
 from emovlm.report.tables import (
     TITLES,
     Row,
@@ -124,9 +124,9 @@ def _scores(study: Study, key: str, listed: list[Row]) -> dict[str, Any]:
         "metrics": METRICS,
         "titles": TITLES,
         "rows": listed,
-        "counts": counts_line(study, key),
+        "counts": counts_line(study, key, listed),
         "folds_line": folds_line(study, key),
-        "interval_words": interval_words(study, key),
+        "interval_words": interval_words(listed),
         "has_intervals": any(cell.low == cell.low for row in listed for cell in row.cells.values()),
         "contrast": named,
         "contrast_words": prose.contrast_words(named, study) if named else None,
@@ -159,6 +159,7 @@ def _evidence(study: Study, key: str, order: list[int]) -> dict[str, Any]:
         "looked_lines": [(one.arm, one.cells) for one in looked],
         "war_lines": [(one.arm, one.war) for one in looked],
         "look_note": look.look_note(),
+        "video_stamp": video_stamp(study, key),
         "flipped": look.flipped(study, key),
         "written": look.written(study, key),
         "calibrated": calibrations,

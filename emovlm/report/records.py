@@ -145,7 +145,6 @@ class Evaluation:
     unreadable: int
     num_classes_present: int
     interval: str  # what was resampled, in words
-    interval_unit: str | None = None  # see uncertainty.interval_unit
     groups_C: tuple[str, ...] = ()  # of GROUPS
     precision_C: tuple[float | None, ...] = ()
     f1_C: tuple[float | None, ...] = ()

@@ -1,5 +1,6 @@
 """The main table: one row an arm, the same numbers in the terminal and on the page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from emovlm.evaluate.pooling import MEAN, POOLED
-from emovlm.metrics.uncertainty import NO_INTERVAL
 from emovlm.report.answers import Difference
 from emovlm.report.calibration import calibrated
 from emovlm.report.collapse import NO_CLASS, collapsed
@@ -40,7 +40,7 @@ class Cell:
 class Row:
     """`cells`: by the name of the score, METRICS and those of FURTHER that the files have. `recall_C`: see Evaluation.
 
-    unreadable, and cut off by the token limit (None: not known): answers over all seeds.
+    resampled: what the intervals are over. unreadable, cut_off (by the token limit; None: not known): over all seeds.
     """
 
     arm: str
@@ -48,6 +48,7 @@ class Row:
     num_seeds: int
     cells: dict[str, Cell]
     recall_C: list[Score | None]
+    resampled: str
     unreadable: int
     cut_off: int | None
 
@@ -57,9 +58,9 @@ def rows(study: Study, key: str) -> list[Row]:
     table = []
     for arm in ordered_arms(study):
         evaluations = [run.evaluations[key] for run in arm.runs]
-        scores, recall_C = arm_scores(arm, key)
+        found = arm_scores(arm, key)
         cells = {}
-        for name, score in scores.items():
+        for name, score in found.scores.items():
             seeds = [one.scores[name].value for one in evaluations]
             folds = [one.mean_of_folds[name] for one in evaluations if name in one.mean_of_folds]
             cells[name] = Cell(score.value, score.low, score.high, min(seeds), max(seeds), mean(folds))
@@ -70,7 +71,8 @@ def rows(study: Study, key: str) -> list[Row]:
                 marks(arm),
                 len(arm.runs),
                 cells,
-                recall_C,
+                found.recall_C,
+                found.resampled,
                 sum(one.unreadable for one in evaluations),
                 sum(cut_off) if cut_off else None,
             )
@@ -101,7 +103,7 @@ def folds_line(study: Study, key: str) -> str | None:
     return f"Values are {POOLED}. No {MEAN}: a fold lacks a class, or tests one subject."
 
 
-def counts_line(study: Study, key: str) -> str:
+def counts_line(study: Study, key: str, listed: Sequence[Row]) -> str:
     """What the numbers rest on: clips of the split by class, which classes are the tail, what was resampled."""
     evaluation = study.arms[0].runs[0].evaluations[key]
     order = evaluation.head_to_tail
@@ -118,20 +120,22 @@ def counts_line(study: Study, key: str) -> str:
     left_out = f" {evaluation.num_unlabelled} without a label are left out." if evaluation.num_unlabelled else ""
     return (
         f"{evaluation.num_clips} {evaluation.split} clips ({support}).{left_out} "
-        f"Tail by training clips{folds}: {tail}.{present} Brackets: {interval_words(study, key)}."
+        f"Tail by training clips{folds}: {tail}.{present} Brackets: {interval_words(listed)}."
     )
 
 
-def interval_words(study: Study, key: str) -> str:
-    """What was resampled for the intervals of the table."""
-    evaluation = study.arms[0].runs[0].evaluations[key]
-    several = any(len(arm.runs) > 1 for arm in study.arms) and evaluation.interval_unit != NO_INTERVAL
-    return evaluation.interval + ("; of an arm with several seeds, over its seeds too" if several else "")
+def interval_words(listed: Sequence[Row]) -> str:
+    """What was resampled for the intervals of the rows; arm by arm where it differs."""
+    by_words: dict[str, list[str]] = {}
+    for row in listed:
+        by_words.setdefault(row.resampled, []).append(row.arm)
+    if len(by_words) == 1:
+        return next(iter(by_words))
+    return "; ".join(f"{', '.join(arms)}: {words}" for words, arms in by_words.items())
 
 
-def terminal_table(study: Study, key: str | None = None) -> Table:
-    """The main table for a terminal of 80 columns. `key`: an evaluation, by default the first on the test split."""
-    key = key or study.evaluation_keys()[0]
+def terminal_table(study: Study, key: str, listed: Sequence[Row]) -> Table:
+    """The main table for a terminal of 80 columns."""
     table = Table(
         box=SIMPLE_HEAD,
         title=f"{study.name}: {scored_on(study, key)}",
@@ -143,7 +147,6 @@ def terminal_table(study: Study, key: str | None = None) -> Table:
     table.add_column("arm", overflow="fold")
     for title in TITLES.values():
         table.add_column(title, justify="right", no_wrap=True)
-    listed = rows(study, key)
     shows_unreadable = any(row.unreadable or row.cut_off for row in listed)
     if shows_unreadable:
         table.add_column("unread.", justify="right")
@@ -155,11 +158,15 @@ def terminal_table(study: Study, key: str | None = None) -> Table:
 
 
 def print_table(study: Study, console: Console | None = None, key: str | None = None) -> None:
-    """The table, what its numbers rest on, the named contrast, and the stamps."""
+    """The table, what its numbers rest on, the named contrast, and the stamps.
+
+    key: an evaluation, by default the first on the test split.
+    """
     console = console or Console()
     key = key or study.evaluation_keys()[0]
-    console.print(terminal_table(study, key))
-    console.print(escape(counts_line(study, key)), style="dim", highlight=False)
+    listed = rows(study, key)
+    console.print(terminal_table(study, key, listed))
+    console.print(escape(counts_line(study, key, listed)), style="dim", highlight=False)
     folds = folds_line(study, key)
     if folds:
         console.print(escape(folds), style="dim", highlight=False)

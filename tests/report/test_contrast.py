@@ -39,7 +39,9 @@ def test_the_intervals_of_a_study_enclose_their_values(tmp_path: Path) -> None:
         "Interval: 95 %, subjects and seeds resampled (1000 draws). p: the answers swapped by s"
     )
     arm = study.arm("natural")
-    scores, recall_C = arm_scores(arm, KEY)
+    found = arm_scores(arm, KEY)
+    scores, recall_C = found.scores, found.recall_C
+    assert found.resampled == "95 % bootstrap over subjects and seeds, 1000 draws"
     assert tuple(scores) == (*METRICS, *FURTHER)
     for name, score in scores.items():
         values = [run.evaluations[KEY].scores[name].value for run in arm.runs]
@@ -67,9 +69,10 @@ def test_what_is_resampled_is_what_the_files_score(tmp_path: Path) -> None:
 
 def test_one_run_has_the_numbers_of_its_file(tmp_path: Path) -> None:
     arm = load(made_up.run(tmp_path / "run", per_class=6)).arms[0]
-    scores, recall_C = arm_scores(arm, KEY)
-    assert scores == arm.runs[0].evaluations[KEY].scores
-    assert tuple(recall_C) == arm.runs[0].evaluations[KEY].recall_C
+    found = arm_scores(arm, KEY)
+    assert found.resampled == "95 % bootstrap over subjects, 1000 draws"
+    assert found.scores == arm.runs[0].evaluations[KEY].scores
+    assert tuple(found.recall_C) == arm.runs[0].evaluations[KEY].recall_C
 
 
 def test_a_contrast_with_zero_shot_has_no_p(tmp_path: Path) -> None:

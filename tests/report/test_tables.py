@@ -92,7 +92,8 @@ def test_folds_are_pooled_and_their_mean_stands_below(tmp_path: Path) -> None:
     assert f"folds {brief(mean_of_folds)}" in text
     flat = " ".join(text.split())
     assert "Values are pooled over folds; mean of folds: the mean of each fold's own score." in flat
-    assert "over its seeds too" in flat
+    assert "Brackets: zero_shot: 95 % bootstrap over subjects, 1000 draws; natural, class_balanced: 95 % boo" in flat
+    assert "over subjects and seeds, 1000 draws." in flat
 
 
 def test_one_subject_a_fold_has_no_mean_of_folds(tmp_path: Path) -> None:

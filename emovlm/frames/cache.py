@@ -10,7 +10,7 @@ An entry is one file in the safetensors format, named by a hash of all that its 
   set may be moved (or copied with its times: rsync -a, tar). Not all bytes are read, or a warm read of a long film
   would cost as much as a cold one; an edit of a video inside those bounds changes its time, and a new encoding its
   index at one of the ends.
-- the span, the most pixels, the crop, the places, and VERSION, which changes when decoding changes.
+- the span, the most pixels, the crop, the places, and VERSION: of the code here and of the libraries that decode.
 Each array carries a checksum a row, so that an entry that is cut off or damaged is recognised, and decoded anew.
 
 Several processes may share a folder: an entry is written under a temporary name and renamed, and two that write the
@@ -19,6 +19,7 @@ same one write the same bytes. The time of the last use is the file's own; the o
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -31,7 +32,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
+import PIL
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -40,7 +43,7 @@ from emovlm.frames import decode
 from emovlm.frames.boxes import Box
 from emovlm.frames.clip import Choose, Clip
 
-VERSION = 1
+VERSION = (1, av.__version__, PIL.__version__)
 END_BYTES = 64 * 1024
 # All frames of a clip are kept for a random policy up to this size (9 s of 448 x 224 at 25 fps), because they are in
 # memory for a moment; a longer clip is decoded in every epoch.
@@ -76,10 +79,11 @@ class Cache:
             with safe_open(path, framework="np") as file:
                 names = [name for name in file.keys() if not name.endswith(CHECK)]  # noqa: SIM118 (it is no dict)
                 found = {name: _rows(file, name, rows) for name in names}
-            os.utime(path)
-            return found
         except (OSError, SafetensorError, DamagedError):
             return None
+        with contextlib.suppress(OSError):  # it may be gone by now, or not ours to touch
+            os.utime(path)
+        return found
 
     def put(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Keep arrays of at least one dimension. A folder that cannot take them costs time and changes no number."""

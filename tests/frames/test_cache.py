@@ -240,6 +240,16 @@ def test_the_longest_unused_goes_first(tmp_path):
     assert held(cache) == {"aa", "dd", "ee"}
 
 
+def test_a_cache_that_may_only_be_read_is_read(tmp_path, monkeypatch):
+    entry(Cache(tmp_path, 1e9), "aa")
+
+    def forbidden(_path):
+        raise PermissionError
+
+    monkeypatch.setattr(caches.os, "utime", forbidden)
+    assert Cache(tmp_path, 1e9).get("aa") is not None
+
+
 def total(folder):
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
@@ -353,5 +363,5 @@ def test_readable_after_a_kill(tmp_path):
 
 def test_keys_hold_the_version(monkeypatch):
     before = caches.key_of("frames", 1)
-    monkeypatch.setattr(caches, "VERSION", caches.VERSION + 1)
+    monkeypatch.setattr(caches, "VERSION", (2, *caches.VERSION[1:]))
     assert caches.key_of("frames", 1) != before

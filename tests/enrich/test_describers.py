@@ -150,6 +150,19 @@ def test_a_smaller_batch_writes_the_same():
     assert described(clip, "vlm", **args)[0] == described(clip, "vlm", batch_size=5, **args)[0]
 
 
+def test_strips_of_unlike_lengths_get_their_own_texts(demo_rows):
+    faces_of = [described(demo_rows[k]["media"][0], "motion")[1][1][0] for k in (0, 4, 7)]
+    lengths = (3, 1, 2)
+    strips = [
+        dataclasses.replace(strip, frames_THWC=strip.frames_THWC[:count], times_s_T=strip.times_s_T[:count])
+        for strip, count in zip(faces_of, lengths, strict=True)
+    ]
+    captioner = vlm.load(stage="gap", max_words=20, model="demo", question="describe_face", batch_size=2)
+    together = captioner.describe(strips)
+    assert together == [captioner.describe([strip])[0] for strip in strips]
+    assert len(set(together)) == 3
+
+
 def test_a_captioner_is_known_by_its_weights_and_its_words(tmp_path):
     def identity(**changes):
         return vlm.load(**({"stage": "gap", "max_words": 9, "model": "demo"} | changes)).identity

@@ -37,6 +37,11 @@ def test_words_go_and_what_stands_around_them_closes_up():
     assert left("made nomads, unhappy") == {0: ["made nomads, unhappy"]}
 
 
+def test_a_longer_name_goes_as_a_whole():
+    words = {"happy": ["happy"], "happy surprise": ["happy surprise"]}
+    assert masked({"x": {0: ["a happy surprise face"]}}, words) == {"x": {0: ["a face"]}}
+
+
 def test_a_text_without_class_names_is_left_as_it_is():
     assert left("brows rise ,  peak 0.4 s;") == {0: ["brows rise ,  peak 0.4 s;"]}
 

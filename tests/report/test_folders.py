@@ -194,7 +194,8 @@ def test_an_arm_scored_otherwise_stands_beside_the_others(tmp_path):
     (folder / "report.json").write_text(json.dumps(report))
 
     found = load(folder)
-    scores = {arm.name: arm.runs[0].evaluations["test-likelihood"].scores for arm in found.arms}
+    shown = {arm.name: arm.runs[0].evaluations["test-likelihood"] for arm in found.arms}
+    scores = {name: [one.scores[metric].value for metric in METRICS] for name, one in shown.items()}
     assert scores["adjusted"] == scores["zero_shot"] != scores["natural"]
     answers = {arm.name: load_predictions(arm.runs[0], "test-likelihood")[1] for arm in found.arms}
     assert answers["adjusted"] == answers["zero_shot"] != answers["natural"]

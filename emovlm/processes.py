@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -80,6 +80,28 @@ def trainer_defaults(dtype: torch.dtype) -> dict[str, Any]:
         # Engines that shard keep a float32 copy of what learns, if they know that the weights are shorter.
         found |= {"bf16": dtype == torch.bfloat16, "fp16": dtype == torch.float16}
     return found
+
+
+@contextlib.contextmanager
+def scoring(dtype: torch.dtype) -> Iterator[Callable[[Any], Any]]:
+    """Load a model within it; what it gives makes the model ready to score: on the device, under ZeRO-3 in shards."""
+    if engine() != "zero3":
+        yield lambda model: model.to(state().device).eval()
+        return
+    import deepspeed
+    from transformers.integrations.deepspeed import HfDeepSpeedConfig
+
+    zero = {"stage": 3, "stage3_param_persistence_threshold": 0}
+    short = {name: {"enabled": dtype == kind} for name, kind in (("bf16", torch.bfloat16), ("fp16", torch.float16))}
+    # transformers loads in shards while this object lives.
+    asked = HfDeepSpeedConfig({"train_micro_batch_size_per_gpu": 1, "zero_optimization": zero, **short})
+
+    def ready(model: Any) -> Any:
+        holder = deepspeed.initialize(model=model, config=asked.config)[0]
+        holder.eval()
+        return holder
+
+    yield ready
 
 
 def on_cpu() -> bool:

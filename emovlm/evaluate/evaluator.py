@@ -31,8 +31,9 @@ def evaluate(recipe: Recipe, run: runs.RunFolder, *, split: str | None = None) -
     splits = data_splits.load(recipe.data)
     rows = data_splits.pick(splits, split)
     state = processes.state()
-    vlm = checkpoint(recipe, run)
-    vlm.model.to(state.device).eval()
+    with processes.scoring(models.choose_dtype(recipe.model.dtype)) as ready:
+        vlm = checkpoint(recipe, run)
+        vlm = models.Vlm(ready(vlm.model), vlm.processor)
     found = predict(vlm.model, vlm.processor, recipe, rows, split)
     held_out = _held_out(vlm, recipe, splits, split)
     found, temperature = adjust.adjusted(found, held_out, recipe, run)

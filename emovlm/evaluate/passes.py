@@ -6,6 +6,7 @@ B rows of a batch.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -82,18 +83,22 @@ def ask_rows(
     size = recipe.evaluate.batch_size
     known: dict[tuple[str, bytes], Any] = {}
     found: list[tuple[int, dict[str, Any]]] = []
-    for start in tqdm(range(0, len(mine), size), desc=title, disable=None, leave=False):
-        indices = mine[start : start + size]
+    longest = math.ceil(len(rows) / state.num_processes)
+    for start in tqdm(range(0, longest, size), desc=title, disable=None, leave=False):
+        # Of a model in shards every pass is everybody's: who has run out of rows asks along, and drops the answer.
+        spare = start >= len(mine)
+        indices = [0] if spare else mine[start : start + size]
         batch = [rows[index] for index in indices]
         # Without a key: what is scored is not random.
         clips = [views[AS_IS].collator.look(row, recipe.frames, None) for row in batch]
         answers: list[dict[str, Any]] = [{"times_s": clip.times_s_T.tolist()} for clip in clips]
         for name, view in views.items():
             shown = [view.alter(clip, i) if view.alter else clip for clip, i in zip(clips, indices, strict=True)]
-            replies = _ask_once(view, batch, shown, ask, known) if view.repeats else _ask(view, batch, shown, ask)
+            once = view.repeats and not processes.sharded()
+            replies = _ask_once(view, batch, shown, ask, known) if once else _ask(view, batch, shown, ask)
             for answer, reply in zip(answers, replies, strict=True):
                 answer[name] = reply
-        found += zip(indices, answers, strict=True)
+        found += [] if spare else zip(indices, answers, strict=True)
     if state.num_processes > 1:
         found = gather_object(found)
     found.sort(key=lambda pair: pair[0])

@@ -51,7 +51,7 @@ class Captioner:
             raise UserError(f"enrich.batch_size: got {batch_size}; must be at least 1")
         self.identity, self.at_once = identity, batch_size
         self.name, self.adapter, self.dtype = model, adapter, dtype
-        self._loaded: tuple[Any, Any] | None = None
+        self._loaded: tuple[Any, Any, Any] | None = None
 
     def describe(self, strips: Sequence[Strip]) -> list[str | Failure]:
         found: list[str | Failure] = []
@@ -65,9 +65,10 @@ class Captioner:
 
     def _write(self, contents: Sequence[list[str | np.ndarray]]) -> list[str]:
         import torch
-        from transformers import GenerationConfig
 
-        model, processor = self._opened()
+        from emovlm.scoring.generate import generate
+
+        model, processor, answers = self._opened()
         turns = [[{"role": "user", "content": [_item(item) for item in content]}] for content in contents]
         prompts = [processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True) for turn in turns]
         images = [
@@ -75,32 +76,24 @@ class Captioner:
             for content in contents
         ]
         batch = processor(text=prompts, images=images, padding=True, padding_side="left", return_tensors="pt")
-        # The model's own settings may sample or penalise repetition; only its end marks are kept.
-        settings = GenerationConfig(
-            do_sample=False,
-            max_new_tokens=self.identity["max_tokens"],
-            eos_token_id=model.generation_config.eos_token_id or processor.tokenizer.eos_token_id,
-            pad_token_id=processor.tokenizer.pad_token_id,
-        )
-        with torch.inference_mode():
-            ids_BL = model.generate(**batch.to(model.device), generation_config=settings)
-        written_BA = ids_BL[:, batch["input_ids"].shape[1] :]
-        return processor.tokenizer.batch_decode(written_BA, skip_special_tokens=True)
+        batch = batch.to(model.device, dtype=model.dtype)
+        return [reply.text for reply in generate(model, answers, batch, max_new_tokens=self.identity["max_tokens"])]
 
-    def _opened(self) -> tuple[Any, Any]:
-        """The model and its processor, loaded with the first strips."""
+    def _opened(self) -> tuple[Any, Any, Any]:
+        """The model, its processor, and how its answers end; loaded with the first strips."""
         if self._loaded is None:
             import torch
 
             from emovlm import processes
             from emovlm.models import load as models
             from emovlm.models import lora
+            from emovlm.prompts.answers import Answers
             from emovlm.recipe import Model
 
             vlm = models.load(Model.model_validate({"name": self.name, "dtype": self.dtype}))
             model = lora.load(vlm.model, Path(self.adapter)) if self.adapter else vlm.model
             device = torch.device("cpu") if processes.on_cpu() else torch.accelerator.current_accelerator()
-            self._loaded = (model.to(device).eval(), vlm.processor)
+            self._loaded = (model.to(device).eval(), vlm.processor, Answers(vlm.processor))
         return self._loaded
 
 

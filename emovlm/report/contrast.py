@@ -12,7 +12,7 @@ import numpy as np
 from emovlm.metrics import recognition
 from emovlm.metrics.uncertainty import Statistic
 from emovlm.report.answers import Answers, Difference, basis, difference, match, resampled, seed_mean_interval
-from emovlm.report.folders import run_predictions
+from emovlm.report.folders import predictions_file, run_predictions
 from emovlm.report.records import METRICS, Arm, Evaluation, Score, Study
 
 
@@ -79,10 +79,7 @@ def _recall(seeds: Sequence[Score | None], span: tuple[float, float]) -> Score |
 
 def _answers(arms: Sequence[Arm], key: str) -> Answers:
     return match(
-        {
-            arm.name: [(run.folder / "eval" / key / "predictions.jsonl", run_predictions(run, key)) for run in arm.runs]
-            for arm in arms
-        }
+        {arm.name: [(predictions_file(run, key), run_predictions(run, key)) for run in arm.runs] for arm in arms}
     )
 
 

@@ -114,9 +114,12 @@ def _pooled_evaluation(folds: list[Run], key: str) -> Evaluation:
 
 def run_predictions(run: Run, key: str) -> Predictions:
     """The rows of the evaluation `key`, of all folds where they are pooled. Errors: UserError naming file and line."""
-    files = [part.folder / "eval" / part.evaluations[key].key / "predictions.jsonl" for part in run.parts]
-    parts = [predictions.read(file) for file in files]
+    parts = [predictions.read(predictions_file(part, key)) for part in run.parts]
     return pooling.pool(parts) if run.folds else parts[0]
+
+
+def predictions_file(run: Run, key: str) -> Path:
+    return run.folder / "eval" / run.evaluations[key].key / "predictions.jsonl"
 
 
 def _single(folder: Path) -> Study:

@@ -119,7 +119,10 @@ def protocol(study: Study, key: str) -> list[tuple[str, str]]:
     by_part: dict[str, dict[str, list[str]]] = {}
     for arm in ordered_arms(study):
         for run in arm.runs:
-            for name, value in run.evaluations[key].protocol.items():
+            evaluation = run.evaluations[key]
+            if not evaluation.protocol:
+                continue
+            for name, value in {"evaluation": evaluation.key, **evaluation.protocol}.items():
                 by_part.setdefault(name, {}).setdefault(arm.name, []).append(_plain(name, value))
     found = []
     for name, by_arm in by_part.items():

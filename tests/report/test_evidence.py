@@ -212,7 +212,7 @@ def test_a_folder_from_before_has_a_page_without_any_of_it(tmp_path: Path) -> No
     page = write_page(made_up.before(made_up.run(tmp_path / "run", per_class=5))).read_text(encoding="utf-8")
     for name in SECTIONS:
         assert f'id="{name}"' not in page
-    for words in ("Groups and further scores", "Precision, recall and F1", "Collapse", "Protocol of", " cut off<"):
+    for words in ("Groups and further scores", "Precision, recall and F1", "Collapse", ">Protocol<", " cut off<"):
         assert words not in page
     assert "Brackets: 95 % bootstrap over subjects, 1000 draws." in page
 

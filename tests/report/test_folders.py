@@ -9,6 +9,7 @@ import pytest
 
 from emovlm import UserError
 from emovlm.report.folders import load, load_predictions
+from emovlm.report.prose import protocol
 from emovlm.report.records import FURTHER, METRICS
 from emovlm.report.stamps import stamps
 
@@ -199,3 +200,5 @@ def test_an_arm_scored_otherwise_stands_beside_the_others(tmp_path):
     assert scores["adjusted"] == scores["zero_shot"] != scores["natural"]
     answers = {arm.name: load_predictions(arm.runs[0], "test-likelihood")[1] for arm in found.arms}
     assert answers["adjusted"] == answers["zero_shot"] != answers["natural"]
+    where = dict(protocol(found, "test-likelihood"))["evaluation"]
+    assert where.endswith(f"; {other} (adjusted)")

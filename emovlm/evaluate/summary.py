@@ -152,7 +152,12 @@ def _calibration(scores_NC: np.ndarray, targets_N: np.ndarray, temperature: floa
         },
     }
     if temperature is not None:
-        found["temperature"] = {"value": temperature, **_calibration_at(scores_NC, targets_N, temperature)}
+        after_N = calibration.probabilities(scores_NC, temperature).max(axis=1)
+        found["temperature"] = {
+            "value": temperature,
+            **_calibration_at(scores_NC, targets_N, temperature),
+            "expected_ece": calibration.expected_ece(after_N),
+        }
     return found
 
 

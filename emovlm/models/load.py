@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,16 +32,21 @@ def load(model: Model) -> Vlm:
     from transformers import AutoModelForImageTextToText
 
     source, local = locate(model.name)
+    dtype = choose_dtype(model.dtype)
     try:
         processor = load_processor(source, local)
         loaded = AutoModelForImageTextToText.from_pretrained(
             source,
-            dtype=choose_dtype(model.dtype),
+            dtype=dtype,
             attn_implementation=None if model.attention == "auto" else model.attention,
+            quantization_config=_four_bits(source, local, dtype) if model.quantize else None,
             local_files_only=local,
         )
+    except UserError:
+        raise
     except (OSError, ValueError, ImportError) as error:
         raise UserError(f"model.name: '{model.name}' cannot be loaded: {str(error).strip().splitlines()[0]}") from error
+    _keep_last_logits(loaded)
     return Vlm(loaded, processor)
 
 
@@ -47,11 +54,65 @@ def load_processor(source: str, local: bool) -> Any:
     from transformers import AutoProcessor
 
     processor = AutoProcessor.from_pretrained(source, local_files_only=local)
-    if getattr(processor, "tokenizer", None) is None or not getattr(processor, "chat_template", None):
+    tokenizer = getattr(processor, "tokenizer", None)
+    if tokenizer is None or not getattr(processor, "chat_template", None):
         raise UserError(f"model.name: '{source}' has no processor with a chat template")
     # The answer must sit at the end of every row of a batch, in training, scoring and generation alike.
-    processor.tokenizer.padding_side = "left"
+    tokenizer.padding_side = "left"
+    # Where the template writes the begin-of-sequence (Gemma), the tokenizer would write a second one.
+    if tokenizer.bos_token and _question(processor).startswith(tokenizer.bos_token):
+        tokenizer.add_bos_token = False
     return processor
+
+
+def probe(processor: Any) -> dict[str, torch.Tensor]:
+    """A prompt with one picture, as small as the processor allows: for checks that need some input."""
+    picture_CHW = torch.arange(3 * 56 * 56).reshape(3, 56, 56).remainder(251).to(torch.uint8)
+    text = _question(processor, {"type": "image"})
+    return dict(processor(text=[text], images=[[picture_CHW]], return_tensors="pt"))
+
+
+def _question(processor: Any, *content: dict[str, str]) -> str:
+    turn = {"role": "user", "content": [*content, {"type": "text", "text": "?"}]}
+    return processor.apply_chat_template([turn], tokenize=False, add_generation_prompt=True)
+
+
+def _four_bits(source: str, local: bool, dtype: torch.dtype) -> Any:
+    """nf4 for the language model alone: the other parts are small, and lose more by it than they save."""
+    from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
+
+    from emovlm.models.parts import roots
+
+    with torch.device("meta"):
+        empty = AutoModelForImageTextToText.from_config(AutoConfig.from_pretrained(source, local_files_only=local))
+    by_part = roots(empty)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=[*by_part["vision"], *by_part["projector"], "lm_head"],
+    )
+
+
+def _keep_last_logits(model: Any) -> None:
+    """Teach `logits_to_keep` to the few families that lack it (VideoLLaMA 3, MiniCPM-V).
+
+    They would compute a row as wide as the vocabulary for every visual token.
+    """
+    plain, head = model.forward, model.get_output_embeddings()
+    if "logits_to_keep" in inspect.signature(plain).parameters or head is None:
+        return
+
+    @functools.wraps(plain)
+    def forward(*args: Any, logits_to_keep: int = 0, **kwargs: Any) -> Any:
+        hook = head.register_forward_pre_hook(lambda _, inputs: (inputs[0][:, -logits_to_keep:],))
+        try:
+            return plain(*args, **kwargs)
+        finally:
+            hook.remove()
+
+    model.forward = forward
 
 
 def save(model: Any, processor: Any, folder: Path) -> None:

@@ -20,22 +20,22 @@ def vlm():
 
 def test_only_the_language_model_is_adapted(vlm):
     assert language_path(vlm.model) == "model.language_model"
-    paths = linear_paths(vlm.model, "all")
+    paths = linear_paths(vlm.model, "all", "language")
     assert paths
     assert all(path.startswith("model.language_model.layers.") for path in paths)
     adapted = lora.add(vlm.model, Lora(rank=4))
     names = [name for name, parameter in adapted.named_parameters() if parameter.requires_grad]
     assert len(names) == 2 * len(paths)
     assert not [name for name in names if "visual" in name]
-    assert sum(parameters for _, _, parameters in lora.adapted_modules(adapted)) == sum(
-        parameter.numel() for parameter in adapted.parameters() if parameter.requires_grad
-    )
-    attention = linear_paths(load.load(Model(name="demo")).model, "attention")
+    modules = lora.adapted_modules(adapted)
+    assert sum(one.parameters for one in modules) == sum(p.numel() for p in adapted.parameters() if p.requires_grad)
+    assert sum(one.count for one in modules) == len(paths)
+    attention = linear_paths(load.load(Model(name="demo")).model, "attention", "language")
     assert {path.rpartition(".")[2] for path in attention} == {"q_proj", "k_proj", "v_proj", "o_proj"}
 
 
 def test_an_adapter_that_learnt_nothing_is_not_saved(vlm, tmp_path):
-    with pytest.raises(RuntimeError, match="every LoRA-B is zero"):
+    with pytest.raises(RuntimeError, match="every LoRA-B of the language part is zero"):
         lora.save(lora.add(vlm.model, Lora(rank=2)), vlm.processor, tmp_path / "adapter")
     assert not (tmp_path / "adapter").exists()
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from emovlm import UserError, __version__
-from emovlm.launch import quiet_libraries, relaunch
+from emovlm.launch import quiet_libraries, relaunch, tell_failure
 
 app = typer.Typer(
     help="Fine-tune vision-language models on long-tailed emotion data, and score them in a way that can be defended.",
@@ -27,8 +27,12 @@ Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides, such as sampler.strategy=natural.")
 ]
 Launch = Annotated[
-    Path | None,
-    typer.Option(help="An accelerate config, such as accelerate_configs/ddp.yaml: start several processes."),
+    str | None,
+    typer.Option(
+        metavar="CONFIG",
+        help="Start several processes by an accelerate config, such as accelerate_configs/ddp.yaml; further options of "
+        "`accelerate launch` behind it, in the same quotes.",
+    ),
 ]
 
 
@@ -266,10 +270,9 @@ def main() -> None:
     """Exit codes: 0 done, 2 the user's mistake (one line, no traceback), 1 ours."""
     try:
         app()
-    except UserError as error:
-        message = " ".join(str(error).split())
-        typer.echo(f"error: {message}", err=True)
-        sys.exit(2)
+    except Exception as error:
+        tell_failure(error)
+        sys.exit(2 if isinstance(error, UserError) else 1)
 
 
 if __name__ == "__main__":

@@ -2,35 +2,81 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
+import shlex
 import shutil
+import socket
 import sys
+import traceback
 import warnings
 from pathlib import Path
 
 from emovlm import UserError
 
+# What the communication says on the processes that are left when one has ended.
+LEFT_ALONE = ("Connection closed by peer", "Connection reset by peer", "remote process exited", "Broken pipe")
 
-def relaunch(config: Path) -> None:
-    """Replace this process by `accelerate launch` of the same command without --launch."""
-    if not config.is_file():
+
+def relaunch(launch: str) -> None:
+    """Print the plain `accelerate launch` line of this command, and become it. Where it has happened, do nothing.
+
+    launch: an accelerate config, and behind it further options of `accelerate launch`: `zero2.yaml --num_processes 8`.
+    """
+    if "LOCAL_RANK" in os.environ:  # accelerate or torchrun has started us
+        return
+    config, *options = shlex.split(launch)
+    if not Path(config).is_file():
         raise UserError(f"--launch: {config}: no such file; accelerate_configs/ has some")
+    os.environ["EMOVLM_PROCESSES"] = str(_processes(Path(config), options))
+    found = Path(sys.executable).with_name("accelerate")
+    program = str(found) if found.exists() else shutil.which("accelerate")
+    assert program, "accelerate is not installed"
+    line = ["accelerate", "launch", "--config_file", config, *options, "-m", "emovlm", *_without_launch(sys.argv[1:])]
+    print(shlex.join(line), file=sys.stderr, flush=True)
+    os.execv(program, [program, *line[1:]])
+
+
+def _processes(config: Path, options: list[str]) -> int | str:
+    """How many processes are asked for, on all machines together; nothing where accelerate decides."""
     from emovlm import yaml_file
 
-    os.environ["EMOVLM_PROCESSES"] = str(yaml_file.read(config).values.get("num_processes", ""))
-    accelerate = Path(sys.executable).with_name("accelerate")
-    program = str(accelerate) if accelerate.exists() else shutil.which("accelerate")
-    assert program, "accelerate is not installed"
-    arguments = sys.argv[1:]
-    for index, argument in enumerate(arguments):
-        if argument == "--launch":
-            del arguments[index : index + 2]
-            break
-        if argument.startswith("--launch="):
-            del arguments[index]
-            break
-    os.execv(program, [program, "launch", "--config_file", str(config), "-m", "emovlm", *arguments])
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--num_processes", "--num-processes")
+    return parser.parse_known_args(options)[0].num_processes or yaml_file.read(config).values.get("num_processes", "")
+
+
+def _without_launch(arguments: list[str]) -> list[str]:
+    kept = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--launch":
+            next(words)
+        elif not word.startswith("--launch="):
+            kept.append(word)
+    return kept
+
+
+def tell_failure(error: Exception) -> None:
+    """Say on stderr why this process ends; of several, which one it is, and the reason only where it lies.
+
+    The launcher repeats what the first process to fail has put into its error file.
+    """
+    rank = os.environ.get("RANK")
+    where = f"process {rank} on {socket.gethostname()}: " if rank else ""
+    text = str(error)
+    if rank and any(sign in text for sign in LEFT_ALONE):
+        print(f"{where}another process has ended, so this one cannot go on; its error stands there", file=sys.stderr)
+        return
+    if isinstance(error, UserError):
+        print(f"{where}error: {' '.join(text.split())}", file=sys.stderr)
+    else:
+        print(where + traceback.format_exc(), file=sys.stderr)
+    if rank:
+        from torch.distributed.elastic.multiprocessing.errors import get_error_handler
+
+        get_error_handler().record_exception(error)
 
 
 def quiet_libraries() -> None:
@@ -45,6 +91,9 @@ def quiet_libraries() -> None:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     # DeepSpeed sets its own level when it is imported.
     logging.getLogger("DeepSpeed").addFilter(lambda record: record.levelno >= logging.ERROR)
+    # Said whenever DeepSpeed accumulates, as it should.
+    accelerator = logging.getLogger("accelerate.accelerator")
+    accelerator.addFilter(lambda record: "Gradient accumulation steps mismatch" not in str(record.msg))
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("TQDM_DISABLE", "1")

@@ -145,7 +145,7 @@ def test_two_processes_are_one(small, reference, tmp_path, resume):
     (tmp_path / "r.yaml").write_text(yaml.safe_dump({**values, "output": str(tmp_path / "run")}))
     run = runs.RunFolder(tmp_path / "run")
     command = [sys.executable, "-m", "emovlm"]
-    launch = ["--launch", str(ROOT / "accelerate_configs" / "cpu2.yaml")]
+    launch = ["--launch", str(ROOT / "accelerate_configs" / "cpu.yaml")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
 
     def call(*arguments):

@@ -192,6 +192,8 @@ class CheckpointMarker(TrainerCallback):
             pending_loss=sum(loss for loss, _ in pending) / len(pending),
             pending_classes=np.sum([sums_3C for _, sums_3C in pending], axis=0).tolist(),
             logged_step=self.trainer._globalstep_last_logged,
+            engine=processes.engine(),
+            num_processes=processes.state().num_processes,
         )
         run = runs.RunFolder(Path(args.output_dir))
         checkpoints.write(run.folder / f"checkpoint-{state.global_step}", drawn_EN, self.stream, progress)

@@ -52,6 +52,8 @@ class Progress:
     pending_loss: float = 0.0
     pending_classes: list[list[float]] | float = 0.0
     logged_step: int = 0
+    engine: str = "plain"
+    num_processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,7 @@ def _start_from(run: runs.RunFolder, folder: Path, stream: dict[str, Any], allow
     step = int(folder.name.rpartition("-")[2])
     stored = json.loads((folder / FINGERPRINT).read_text(encoding="utf-8"))
     progress = Progress(**json.loads((folder / PROGRESS).read_text(encoding="utf-8")))
+    _check_engine(run, folder, progress)
     found = differences(stored, stream)
     same_rows = stored.get("ids_and_labels") == stream["ids_and_labels"]
     if found and not allowed:
@@ -221,6 +224,19 @@ def _start_from(run: runs.RunFolder, folder: Path, stream: dict[str, Any], allow
         ledger = "" if same_rows else "; the ledger counts from here on"
         progress.different_data.append(f"step {step}: {'; '.join(found)}{ledger}")
     return Start(folder, step, progress, same_rows)
+
+
+def _check_engine(run: runs.RunFolder, folder: Path, progress: Progress) -> None:
+    """Raises UserError where this engine cannot read the optimizer that another one wrote."""
+    then, now = progress.engine, processes.engine()
+    # DeepSpeed deals the optimizer out by process, and reads it only as it was dealt.
+    apart = progress.num_processes != processes.state().num_processes and now.startswith("zero")
+    if then != now or apart:
+        raise UserError(
+            f"{run.folder}: {folder.name} was written under {then} on {progress.num_processes} processes, and {now} on "
+            f"{processes.state().num_processes} cannot go on from it; start as many under {then} again, or give "
+            "another output="
+        )
 
 
 def _put_away(folder: Path) -> str:

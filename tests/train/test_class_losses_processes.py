@@ -58,7 +58,7 @@ def found(small, tmp_path_factory):
         train(left, runs.RunFolder(one / name))
         (two / f"{name}.yaml").write_text(yaml.safe_dump(recipes.resolved(right)))
     (home / "train_all.py").write_text(TRAIN_ALL)
-    launch = ["accelerate.commands.launch", "--config_file", str(ROOT / "accelerate_configs" / "cpu2.yaml")]
+    launch = ["accelerate.commands.launch", "--config_file", str(ROOT / "accelerate_configs" / "cpu.yaml")]
     subprocess.run(
         [sys.executable, "-m", *launch, str(home / "train_all.py"), str(two)],
         check=True,

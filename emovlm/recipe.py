@@ -60,7 +60,7 @@ class Imbalance(Section):
 
 
 class Subset(Section):
-    """Score `per_class` clips of every class of the test split, drawn by a hash of (seed, id): the same for all time."""
+    """Score `per_class` clips of each class of the test split, drawn by a hash of (seed, id): the same for all time."""
 
     per_class: int = Field(gt=0)
     seed: int = 0
@@ -75,11 +75,19 @@ class Data(OpenSection):
 
 
 class Frames(OpenSection):
-    """`input`: the frames as pictures in time order, or as one video with its clock."""
+    """`input`: the frames as pictures in time order, or as one video with its clock.
+
+    `crop`: to the row's `box` or `track`, or to the face that is found, with a margin of so many times its size.
+    `cache`: a folder in which decoded frames are kept, at most `cache_gb` of them; it changes no number.
+    """
 
     pick: str = "uniform"
     input: Literal["images", "video"] = "images"
     max_pixels: int = Field(default=100_352, gt=0)
+    crop: Literal["none", "box", "face"] = "none"
+    crop_margin: float = Field(default=0.25, ge=0)
+    cache: Path | None = None
+    cache_gb: float = Field(default=20.0, gt=0)
 
 
 class Prompt(Section):

@@ -99,9 +99,11 @@ def evaluation_key(asked: Evaluate, split: str) -> str:
 
 
 def recipe_hash(recipe: Recipe) -> str:
-    """Identity of a run: 16 hex digits over the resolved recipe. Where the run lies is not part of it."""
+    """Identity of a run: 16 hex digits over the resolved recipe. Where the run and its caches lie is not part of it."""
     values = resolved(recipe)
     values.pop("output", None)
+    for key in ("cache", "cache_gb"):
+        values["frames"].pop(key, None)
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 

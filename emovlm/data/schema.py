@@ -14,8 +14,8 @@ from emovlm import UserError
 
 PLACE = "_place"
 SPLITS = ("train", "validation", "test")
-TEXTS = ("id", "subject", "source", "text", "answer")
-SECONDS = ("start_s", "end_s", "onset_s", "apex_s", "offset_s")
+TEXTS = ("id", "subject", "source", "text", "answer", "track")
+SECONDS = ("start_s", "end_s", "onset_s", "apex_s", "offset_s", "half_onset_s", "half_offset_s")
 KNOWN = ("id", "media", "label", "soft_label", "split", *TEXTS[1:], *SECONDS, "action_units", "box")
 # Given as a text, a list of these is cut at blanks, commas, semicolons and plus signs: "AU6+AU12".
 _UNIT_CUT = re.compile(r"[\s,;+]+")
@@ -97,6 +97,7 @@ def _check_times(row: dict[str, Any], place: str) -> None:
         ("start_s", "end_s", True),
         ("onset_s", "apex_s", False),
         ("apex_s", "offset_s", False),
+        ("half_onset_s", "half_offset_s", True),
     ):
         if earlier not in row or later not in row:
             continue

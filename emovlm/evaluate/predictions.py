@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from emovlm import UserError
+from emovlm.frames.coverage import event_of, num_hits
 from emovlm.metrics.recognition import UNREADABLE
 from emovlm.run import write_jsonl
 
@@ -79,11 +80,9 @@ def row_of(row: Mapping[str, Any], classes: Sequence[str], times_s: Sequence[flo
 
 
 def event_hit(row: Mapping[str, Any], times_s: Sequence[float]) -> bool | None:
-    """Whether a chosen frame lies in the annotated event; None where none is annotated."""
-    onset_s, offset_s = row.get("onset_s"), row.get("offset_s")
-    if onset_s is None or offset_s is None:
-        return None
-    return any(onset_s <= time_s <= offset_s for time_s in times_s)
+    """Whether a chosen frame lies in the annotated event (coverage.event_of); None where none is annotated."""
+    event = event_of(row)
+    return None if event is None else num_hits(times_s, event) > 0
 
 
 def write(path: Path, predictions: Predictions) -> None:

@@ -42,7 +42,7 @@ def header(recipe: Recipe, collator: Collator, classes: list[str], split: str, i
             **scorer,
             "question": collator.question,
             "prompt_hash": _prompt_hash(recipe, collator),
-            "frames": recipe.frames.model_dump(mode="json"),
+            "frames": recipe.frames.model_dump(mode="json", exclude={"cache", "cache_gb"}),
             "model": recipe.model.name,
             "train": recipe.train,
             "seed": recipe.seed,

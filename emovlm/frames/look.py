@@ -82,10 +82,9 @@ class _Asked:
 
 
 def _prepare(row: Mapping[str, Any], frames: Frames, key: tuple[int, int, str] | None) -> _Asked:
-    folder = getattr(frames, "cache", None)
-    cache = None if folder is None else caches.at(folder, getattr(frames, "cache_gb", 20.0))
+    cache = None if frames.cache is None else caches.at(frames.cache, frames.cache_gb)
     part = Part(row["media"], row.get("start_s"), row.get("end_s"))
-    cut = crop.cut_of(row, part, getattr(frames, "crop", "none"), getattr(frames, "crop_margin", 0.25), cache)
+    cut = crop.cut_of(row, part, frames.crop, frames.crop_margin, cache)
     part = replace(part, crop=cut.box)
     policy = lookup.resolve(lookup.POLICY, frames.pick)
     thumbnails_THW = None

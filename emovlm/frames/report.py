@@ -70,7 +70,7 @@ def survey(rows: Sequence[dict[str, Any]], frames: Frames, seed: int | None) -> 
             num_visible=len(seen.times_s_T),
             timed=seen.timed,
             capped=_capped(frames, seen.span_s[1] - seen.span_s[0]),
-            no_face=seen.whole if getattr(frames, "crop", "none") == "face" else None,
+            no_face=seen.whole if frames.crop == "face" else None,
             event=coverage.event_of(row),
             apex_s=row.get("apex_s"),
         )

@@ -37,7 +37,9 @@ def no_decoding(monkeypatch):
 
 
 def settings(folder, pick="uniform", **args):
-    return SimpleNamespace(pick=pick, args=args, max_pixels=2000, cache=folder, cache_gb=1.0)
+    return SimpleNamespace(
+        pick=pick, args=args, max_pixels=2000, crop="none", crop_margin=0.0, cache=folder, cache_gb=1.0
+    )
 
 
 def same(one, other):

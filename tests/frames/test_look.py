@@ -15,7 +15,7 @@ from .made_up_videos import colours_of, corners, grey, indices_of, write_video
 
 
 def frames(pick="uniform", **args):
-    return SimpleNamespace(pick=pick, args=args, max_pixels=10**6)
+    return SimpleNamespace(pick=pick, args=args, max_pixels=10**6, crop="none", crop_margin=0.0, cache=None)
 
 
 @pytest.fixture

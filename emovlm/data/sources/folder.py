@@ -116,6 +116,8 @@ def _table_rows(top: Path, metadata: Path, names: dict[str, str] | None) -> list
         row: dict[str, Any] = {key: value for key, value in values.items() if key not in ("file_name", "file_names")}
         if not row.get("id"):
             row["id"] = (metadata.parent / written[0]).relative_to(top).as_posix()
+        if row.get("track"):
+            row["track"] = str((metadata.parent / str(row["track"]).strip()).absolute())
         rows.append(row | {"media": [str(file.absolute()) for file in files], PLACE: place})
     return rows
 

@@ -41,6 +41,8 @@ def _rows(file: Path, split: str | None, names: dict[str, str] | None) -> list[d
             )
         row = {"id": ",".join(written), **values, PLACE: place}
         row["media"] = [str(_existing(file.parent, part, place)) for part in written]
+        if row.get("track"):
+            row["track"] = str((file.parent / str(row["track"]).strip()).absolute())
         row["label"] = labels.class_name(values.get("label"), place, names)
         if split is not None:
             row["split"] = split

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import shlex
 import shutil
 import socket
 import sys
+import time
 import traceback
 import warnings
 from pathlib import Path
@@ -59,24 +61,23 @@ def _without_launch(arguments: list[str]) -> list[str]:
 
 
 def tell_failure(error: Exception) -> None:
-    """Say on stderr why this process ends; of several, which one it is, and the reason only where it lies.
-
-    The launcher repeats what the first process to fail has put into its error file.
-    """
+    """Say on stderr why this process ends. Of several: which it is, the error before its traceback, and only once."""
     rank = os.environ.get("RANK")
-    where = f"process {rank} on {socket.gethostname()}: " if rank else ""
-    text = str(error)
-    if rank and any(sign in text for sign in LEFT_ALONE):
-        print(f"{where}another process has ended, so this one cannot go on; its error stands there", file=sys.stderr)
-        return
-    if isinstance(error, UserError):
-        print(f"{where}error: {' '.join(text.split())}", file=sys.stderr)
-    else:
-        print(where + traceback.format_exc(), file=sys.stderr)
-    if rank:
-        from torch.distributed.elastic.multiprocessing.errors import get_error_handler
-
-        get_error_handler().record_exception(error)
+    mistake = isinstance(error, UserError)
+    said = f"error: {' '.join(str(error).split())}" if mistake else f"{type(error).__name__}: {error}"
+    left_alone = rank is not None and any(sign in said for sign in LEFT_ALONE)
+    if left_alone:
+        said = "another process has ended, so this one cannot go on; the error is there"
+    if rank is not None:
+        said = f"process {rank} on {socket.gethostname()}: {said}"
+    if mistake or rank is not None:
+        print(said, file=sys.stderr)
+    if not mistake and not left_alone:
+        traceback.print_exc()
+    path = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if path and not left_alone:
+        # torchrun ends with the earliest error of its processes.
+        Path(path).write_text(json.dumps({"message": said, "timestamp": int(time.time())}), encoding="utf-8")
 
 
 def quiet_libraries() -> None:

@@ -21,7 +21,7 @@ from emovlm.longtail.losses import IGNORED, answer_nll, sample_mean, token_mean
 from emovlm.longtail.plan import plan
 from emovlm.longtail.targets import class_indices
 from emovlm.models import load as models
-from emovlm.models import lora
+from emovlm.models import lora, memory, parts, rates
 from emovlm.prompts.collator import Collator
 from emovlm.scoring.likelihood import label_scores, label_scores_apart
 from emovlm.settings import LEAVES_PRIOR
@@ -142,6 +142,7 @@ def train(
         ledger=ledger,
         taught=taught,
         share_prefix=recipe.loss.share_prefix,
+        optimizer_cls_and_kwargs=optimizer(model, recipe, arguments),
     )
     processes.check_engine(trainer.accelerator)
     if state.is_main_process:
@@ -151,7 +152,8 @@ def train(
     if recipe.select:
         selection = Selection(run, recipe.select, start, functools.partial(write_model, recipe, vlm.processor))
     watch(trainer, recipe, functools.partial(validate, processor=vlm.processor) if validate else None, selection)
-    go_on(trainer, start, stream.num_steps, selection)
+    with memory.explained(recipe):
+        go_on(trainer, start, stream.num_steps, selection)
     save(trainer, vlm, run, recipe, marker, selection)
 
 
@@ -177,9 +179,22 @@ def go_on(trainer: LongTailTrainer, start: checkpoints.Start, last_step: int, se
 def trainable(vlm: models.Vlm, recipe: Recipe) -> Any:
     """The model with only what the recipe trains left open to gradients."""
     if recipe.train == "full":
+        if recipe.model.quantize:
+            raise UserError("model.quantize: weights in four bits cannot learn; set train=lora, or leave it out")
+        for path in parts.unreached(vlm.model):
+            vlm.model.get_submodule(path).requires_grad_(False)
         return vlm.model
     torch.manual_seed(recipe.seed)  # LoRA-A is drawn from the global generator, before Trainer seeds it.
     return lora.add(vlm.model, recipe.lora)
+
+
+def optimizer(model: Any, recipe: Recipe, arguments: TrainingArguments) -> tuple[Any, dict[str, Any]] | None:
+    """Trainer's own, with a learning rate for each part where the recipe gives one; None leaves it all to Trainer."""
+    if recipe.train == "full":
+        return None
+    groups = rates.groups(model, recipe.lora, arguments.learning_rate, arguments.weight_decay)
+    kind, settings = Trainer.get_optimizer_cls_and_kwargs(arguments, model)
+    return (kind, {**settings, "params": groups}) if groups else None
 
 
 def training_arguments(recipe: Recipe, run: runs.RunFolder, accumulation: int) -> TrainingArguments:
@@ -249,6 +264,7 @@ def save(
             "num_steps": steps,
             "engine": processes.engine(),
             "trainable_parameters": sum(map(processes.num_elements, learnt)),
+            "trained_modules": [one._asdict() for one in lora.adapted_modules(model)],
             "loss_prior": None if recipe.loss.over_classes in LEAVES_PRIOR else recipe.loss.prior,
             "different_data": marker.start.progress.different_data,
             "selected": selection.found() if selection else None,

@@ -21,7 +21,6 @@ import numpy as np
 
 from emovlm import UserError
 
-CHUNK_BYTES = 1 << 20
 POLL_S = 0.2
 
 

@@ -57,7 +57,9 @@ def train(
     if allow_different_data and not resume:
         raise UserError("--allow-different-data: goes with --resume; a run that starts takes the data as they are")
     run = runs.folder_of(found, recipe)
-    if not dry_run:
+    # A job that was stopped while it scored comes again, and goes on there.
+    trained = resume and run.trained() and runs.stored_hash(run) == runs.recipe_hash(found)
+    if not dry_run and not trained:
         runs.check_free(found, run, resume=resume)
     if launch:
         relaunch(launch)
@@ -72,7 +74,8 @@ def train(
     from emovlm.report.tables import print_table
     from emovlm.train.sft import train as train_run
 
-    train_run(found, run, resume=resume, allow_different_data=allow_different_data, validate=validator(found))
+    if not trained:
+        train_run(found, run, resume=resume, allow_different_data=allow_different_data, validate=validator(found))
     evaluate_run(found, run)
     return print_table(load_results(run.folder))
 
@@ -115,13 +118,19 @@ def evaluate(
 def study(
     path: Annotated[Path, typer.Argument(metavar="STUDY", help="A study, such as recipes/demo/sampling.yaml.")],
     overrides: Overrides = None,
+    only: Annotated[
+        str | None,
+        typer.Option(metavar="K/N", help="Only part K of N of the runs: one job of many. The last writes the report."),
+    ] = None,
     launch: Launch = None,
 ) -> None:
     """Run the arms of a study that are not done yet, then write one report."""
     from emovlm import study as studies
 
     found = studies.load(path, overrides)
-    studies.plan(found, path)
+    planned = studies.plan(found, path)
+    if only:
+        studies.part(planned, only)
     if launch:
         relaunch(launch)
     quiet_libraries()
@@ -140,11 +149,13 @@ def study(
         typer.echo(f"== {entry.name}: scoring {entry.recipe.evaluate.split}", err=True)
         evaluate_run(entry.recipe, entry.run)
 
-    made, done = studies.conduct(found, path, train=train_arm, evaluate=evaluate_arm)
+    made, done = studies.conduct(found, path, train=train_arm, evaluate=evaluate_arm, only=only)
     folder = studies.folder_of(found, path)
     typer.echo(f"{made} runs made, {done} were done already", err=True)
+    if left := studies.left(found, path):
+        return typer.echo(f"{left} runs of other parts are not done yet; whoever ends last writes the report", err=True)
     print_table(load_results(folder))
-    typer.echo(f"report: {write_page(folder)}")
+    return typer.echo(f"report: {write_page(folder)}")
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -160,12 +161,38 @@ def _fold_key(base: Path, overrides: list[str]) -> str:
     return "data.fold"
 
 
+def part(planned: list[Planned], only: str) -> list[Planned]:
+    """The runs of `k/n`, part k of n: one job each. Raises UserError where `only` reads otherwise.
+
+    What shares a training stays together: two jobs must not train in one folder.
+    """
+    found = re.fullmatch(r"(\d+)/(\d+)", only)
+    k, n = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= k <= n:
+        raise UserError(f"--only: '{only}': must be k/n with k from 1 to n, such as 3/15")
+    folders = list(dict.fromkeys(entry.run.folder for entry in planned))
+    return [entry for entry in planned if entry.run.folder in folders[k - 1 :: n]]
+
+
+def left(study: Study, path: Path) -> int:
+    """How many runs of the whole study are not done."""
+    return sum(not entry.done() for entry in plan(study, path))
+
+
 def conduct(
-    study: Study, path: Path, *, train: Callable[[Planned], None], evaluate: Callable[[Planned], None]
+    study: Study,
+    path: Path,
+    *,
+    train: Callable[[Planned], None],
+    evaluate: Callable[[Planned], None],
+    only: str | None = None,
 ) -> tuple[int, int]:
-    """Run what is not done, then write the study's report.json. -> (runs made, runs that were done already)."""
-    planned = plan(study, path)
-    folder = folder_of(study, path)
+    """Run what is not done, of the part `only`. -> (runs made, runs that were done already).
+
+    Whoever finds all of the study done writes its report.json.
+    """
+    every = plan(study, path)
+    planned = part(every, only) if only else every
     done = [entry for entry in planned if entry.done()]
     for entry in planned:
         if entry in done:
@@ -173,7 +200,8 @@ def conduct(
         if entry.recipe.train != "none" and not entry.run.trained():
             train(entry)
         evaluate(entry)
-    write(study, path, planned, folder)
+    if not left(study, path):
+        write(study, path, every, folder_of(study, path))
     return len(planned) - len(done), len(done)
 
 

@@ -39,7 +39,7 @@ def named(entry):
     return (entry.arm, entry.seed) if entry.fold is None else (entry.arm, entry.fold, entry.seed)
 
 
-def conduct(path):
+def conduct(path, **asked):
     """A study whose runs only write what a finished run leaves behind. -> what was done, in order."""
     did = []
 
@@ -52,7 +52,7 @@ def conduct(path):
         runs.begin(entry.trained_as, entry.run)
         runs.update_report(entry.run, entry.recipe, evaluation=(entry.key, {}))
 
-    return did, study.conduct(study.load(path), path, train=train, evaluate=evaluate)
+    return did, study.conduct(study.load(path), path, train=train, evaluate=evaluate, **asked)
 
 
 def test_arms_times_seeds_then_nothing_the_second_time(write):
@@ -209,3 +209,49 @@ def test_faults_are_found_before_anything_runs(write, old, new, says):
         study.plan(study.load(path), path)
     assert says in str(caught.value)
     assert not (path.parent / "out").exists()
+
+
+def test_parts_are_the_whole_and_the_last_to_end_writes_the_report(write):
+    path = write()
+    report = path.parent / "out" / "report.json"
+    did = [conduct(path, only=f"{k}/3") for k in (1, 2, 3)]
+    assert [counts for _, counts in did] == [(2, 0), (2, 0), (1, 0)]
+    assert [entry for part, _ in did for entry in part if entry[0] == "evaluate"] == [
+        ("evaluate", "zero_shot", 0),
+        ("evaluate", "root", 0),
+        ("evaluate", "natural", 0),
+        ("evaluate", "root", 1),
+        ("evaluate", "natural", 1),
+    ]
+    assert len(json.loads(report.read_text())["arms"]) == 3
+    report.unlink()
+    assert conduct(path, only="7/9") == ([], (0, 0)), "more jobs than runs"
+    assert report.is_file()
+
+
+def test_an_unfinished_study_has_no_report(write):
+    path = write()
+    conduct(path, only="1/2")
+    assert study.left(study.load(path), path) == 2
+    assert not (path.parent / "out" / "report.json").exists()
+
+
+def test_runs_that_share_a_training_are_one_part(write):
+    text = STUDY.replace("  root:", "  prior_off: [sampler.strategy=natural, evaluate.prior=effective]\n  root:")
+    path = write(text)
+    planned = study.plan(study.load(path), path)
+    parts = [study.part(planned, f"{k}/5") for k in range(1, 6)]
+    assert [[entry.name for entry in part] for part in parts] == [
+        ["zero_shot, seed 0"],
+        ["natural, seed 0", "prior_off, seed 0"],
+        ["natural, seed 1", "prior_off, seed 1"],
+        ["root, seed 0"],
+        ["root, seed 1"],
+    ]
+
+
+@pytest.mark.parametrize("only", ["0/3", "4/3", "3", "a/b", "1/0", "-1/3"])
+def test_what_is_no_part_is_refused(write, only):
+    path = write()
+    with pytest.raises(UserError, match=r"--only: .*such as 3/15"):
+        study.part(study.plan(study.load(path), path), only)

@@ -71,7 +71,8 @@ def check_engine(accelerator: Accelerator) -> None:
 
 def trainer_defaults(dtype: torch.dtype) -> dict[str, Any]:
     """What TrainingArguments must be told of device, processes and engine. dtype: of the model's weights."""
-    found: dict[str, Any] = {"dataloader_pin_memory": not on_cpu()}
+    # FirstStepCheck sees to it that every trained tensor gets a gradient; else each step looks for those that don't.
+    found: dict[str, Any] = {"dataloader_pin_memory": not on_cpu(), "ddp_find_unused_parameters": False}
     if on_cpu():
         found["use_cpu"] = not engine().startswith("zero")
         if state().num_processes > 1:

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from emovlm import UserError, __version__
-from emovlm.recipe import Evaluate, Recipe, resolved
+from emovlm.recipe import Evaluate, Recipe, load, resolved
 
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "datasets", "av", "numpy", "scikit-learn")
 
@@ -95,6 +95,10 @@ def evaluation_key(asked: Evaluate, split: str) -> str:
     parts += ["synonyms"] if asked.synonyms else []
     parts += [f"{asked.prior}_prior"] if asked.prior != "none" else []
     parts += [f"tau_{asked.tau}"] if asked.tau != 1.0 else []
+    parts += ["temperature"] if asked.temperature == "fit" else []
+    parts += [f"orders_{asked.orders}"] if asked.orders > 1 else []
+    parts += [name for name in ("look", "words") if getattr(asked, name)]
+    parts += [f"tokens_{asked.max_new_tokens}"] if asked.max_new_tokens != type(asked)().max_new_tokens else []
     return "-".join(parts)
 
 
@@ -109,12 +113,16 @@ def recipe_hash(recipe: Recipe) -> str:
 
 def training_hash(recipe: Recipe) -> str:
     """Identity of what is trained: whatever only says how the result is scored is no part of it."""
-    asked = recipe.evaluate
-    kept = {"during_training": asked.during_training}
-    if recipe.select:
-        kept |= {"score": asked.score, "synonyms": asked.synonyms, "scorer": asked.scorer}
-    default = type(asked)()
-    return recipe_hash(recipe.model_copy(update={"evaluate": default.model_copy(update=kept)}))
+    default = type(recipe.evaluate)(during_training=recipe.evaluate.during_training)
+    return recipe_hash(recipe.model_copy(update={"evaluate": default}))
+
+
+def check_trained_as(recipe: Recipe, run: RunFolder) -> None:
+    """Raises UserError where the folder holds a run that was trained otherwise: its scores would be another model's."""
+    if run.recipe.is_file() and training_hash(load(run.recipe)) != training_hash(recipe):
+        raise UserError(
+            f"{run.folder}: holds a run of another recipe ({stored_hash(run)}); give another output= or remove it"
+        )
 
 
 def begin(recipe: Recipe, run: RunFolder, *, world_size: int = 1, device: str = "cpu") -> None:

@@ -96,9 +96,10 @@ class Planned:
 
     def done(self) -> bool:
         """Scored under the same recipe, so that nothing is left to do."""
-        if runs.stored_hash(self.run) != runs.recipe_hash(self.trained_as) or not self.run.report.is_file():
+        if runs.stored_hash(self.run) is None or not self.run.report.is_file():
             return False
-        return self.key in json.loads(self.run.report.read_text("utf-8"))["evaluations"]
+        found = json.loads(self.run.report.read_text("utf-8"))["evaluations"].get(self.key)
+        return found is not None and found.get("recipe_hash") == runs.recipe_hash(self.recipe)
 
 
 def load(path: Path, overrides: list[str] | None = None) -> Study:
@@ -119,6 +120,8 @@ def plan(study: Study, path: Path) -> list[Planned]:
             # Nothing is trained, so what only concerns training (a seed) must not make another run of it.
             for seed in study.seeds[:1] if arm == ZERO_SHOT else study.seeds:
                 planned.append(_sharing(_planned(study, path, arm, overrides, fold, seed), planned))
+    for entry in planned:
+        runs.check_trained_as(entry.recipe, entry.run)
     steps = {entry.recipe.trainer.get("max_steps", -1) for entry in planned}
     if len(steps) > 1 or steps == {-1}:
         raise UserError(f"{path}: arms are compared at equal optimiser steps: set trainer.max_steps in the recipe")
@@ -141,10 +144,17 @@ def _sharing(entry: Planned, earlier: list[Planned]) -> Planned:
     """`entry`, in the folder of an earlier one that is trained alike and only scored otherwise."""
     own = runs.training_hash(entry.recipe)
     for other in earlier:
+        if entry.recipe.select and _scored_by(entry.recipe) != _scored_by(other.recipe):
+            continue  # another model would be kept
         if runs.training_hash(other.recipe) == own and other.trained_as is other.recipe and other.key != entry.key:
             found = entry.recipe.model_copy(update={"output": other.run.folder})
             return replace(entry, recipe=found, run=other.run, trained_as=other.recipe)
     return entry
+
+
+def _scored_by(found: Recipe) -> tuple[Any, ...]:
+    """How a model is scored during training."""
+    return found.evaluate.scorer, found.evaluate.score, found.evaluate.synonyms
 
 
 def _fold_key(base: Path, overrides: list[str]) -> str:

@@ -50,7 +50,9 @@ def conduct(path, **asked):
     def evaluate(entry):
         did.append(("evaluate", *named(entry)))
         runs.begin(entry.trained_as, entry.run)
-        runs.update_report(entry.run, entry.recipe, evaluation=(entry.key, {}))
+        runs.update_report(
+            entry.run, entry.recipe, evaluation=(entry.key, {"recipe_hash": runs.recipe_hash(entry.recipe)})
+        )
 
     return did, study.conduct(study.load(path), path, train=train, evaluate=evaluate, **asked)
 
@@ -94,6 +96,28 @@ def test_arms_that_are_only_scored_otherwise_share_a_training(write):
     assert arms["adjusted"]["runs"] == arms["natural"]["runs"]
     assert arms["adjusted"]["evaluation"] == "test-likelihood-effective_prior-tau_fit"
     assert arms["natural"]["evaluation"] == "test-likelihood"
+
+
+def test_an_arm_that_was_changed_is_refused_before_anything_runs(write):
+    conduct(write())
+    path = write(
+        STUDY.replace("sampler.strategy=square_root", "sampler.strategy=square_root, trainer.learning_rate=0.1")
+    )
+    did, error = [], None
+    try:
+        did, _ = conduct(path)
+    except UserError as caught:
+        error = str(caught)
+    assert did == []
+    assert "root/seed0: holds a run of another recipe" in error
+
+
+def test_another_scoring_is_scored_again_and_not_trained_again(write):
+    conduct(write())
+    (write().parent / "r.yaml").write_text(RECIPE + "evaluate: {batch_size: 2}\n")
+    did, counts = conduct(write())
+    assert {step[0] for step in did} == {"evaluate"}
+    assert counts == (5, 0)
 
 
 FOLDS = STUDY.replace("seeds: [0, 1]", "seeds: [0, 1]\nfolds: [1, 2, 3]")

@@ -50,6 +50,7 @@ def evaluate(recipe: Recipe, run: runs.RunFolder, *, split: str | None = None) -
 
 def checkpoint(recipe: Recipe, run: runs.RunFolder) -> models.Vlm:
     """The model of the run: the base with its adapter, the whole model, or for `train: none` the base alone."""
+    runs.check_trained_as(recipe, run)
     if recipe.train == "none":
         if processes.state().is_main_process and not run.env.exists():
             runs.check_free(recipe, run, resume=True)

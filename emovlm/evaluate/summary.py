@@ -54,6 +54,7 @@ def summarise(predictions: Predictions, train_counts_C: np.ndarray, temperature:
         "num_classes_present": int(recognition.num_present(counts_CP)),
         "collapse": _collapse(counts_CP, classes, train_counts_C),
         "protocol": predictions.header["protocol"],
+        "recipe_hash": predictions.header.get("recipe_hash"),
     }
     if labelled.has_scores():
         found["top2"] = recognition.top_k(labelled.scores_NC(), targets_N, 2)

@@ -50,6 +50,21 @@ def load(model: Model) -> Vlm:
     return Vlm(loaded, processor)
 
 
+def empty(model: Model) -> Vlm:
+    """The same without its weights (on torch's meta device): shapes and names, in seconds whatever its size."""
+    from transformers import AutoModelForImageTextToText
+
+    source, local = locate(model.name)
+    try:
+        processor = load_processor(source, local)
+        with torch.device("meta"):
+            return Vlm(AutoModelForImageTextToText.from_config(_config(source, local)), processor)
+    except UserError:
+        raise
+    except (OSError, ValueError, ImportError) as error:
+        raise UserError(f"model.name: '{model.name}' cannot be loaded: {str(error).strip().splitlines()[0]}") from error
+
+
 def load_processor(source: str, local: bool) -> Any:
     from transformers import AutoProcessor
 
@@ -79,13 +94,12 @@ def _question(processor: Any, *content: dict[str, str]) -> str:
 
 def _four_bits(source: str, local: bool, dtype: torch.dtype) -> Any:
     """nf4 for the language model alone: the other parts are small, and lose more by it than they save."""
-    from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
+    from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
 
     from emovlm.models.parts import roots
 
     with torch.device("meta"):
-        empty = AutoModelForImageTextToText.from_config(AutoConfig.from_pretrained(source, local_files_only=local))
-    by_part = roots(empty)
+        by_part = roots(AutoModelForImageTextToText.from_config(_config(source, local)))
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
@@ -93,6 +107,12 @@ def _four_bits(source: str, local: bool, dtype: torch.dtype) -> Any:
         bnb_4bit_compute_dtype=dtype,
         llm_int8_skip_modules=[*by_part["vision"], *by_part["projector"], "lm_head"],
     )
+
+
+def _config(source: str, local: bool) -> Any:
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(source, local_files_only=local)
 
 
 def _keep_last_logits(model: Any) -> None:

@@ -87,18 +87,16 @@ def adapted_modules(model: Any) -> list[Adapted]:
 
 def table(model: Any) -> Table:
     """What learns, for the terminal."""
-    shown = Table(title="What is trained", title_justify="left")
+    modules = adapted_modules(model)
+    trained, total = sum(one.parameters for one in modules), num_parameters(model)
+    title = f"What is trained: {trained:,} of {total:,} parameters ({trained / total:.1%})"
+    shown = Table(title=title, title_justify="left")
     shown.add_column("part")
     shown.add_column("module", overflow="fold")
-    for column in ("count", "parameters"):
-        shown.add_column(column, justify="right")
-    modules = adapted_modules(model)
+    shown.add_column("count", justify="right")
+    shown.add_column("parameters", justify="right")
     for one in modules:
-        shown.add_row(one.part, one.module, str(one.count), f"{one.parameters:,}")
-    trained = sum(one.parameters for one in modules)
-    total = num_parameters(model)
-    count = sum(one.count for one in modules)
-    shown.add_row("all", "", str(count), f"{trained:,} ({trained / total:.1%})", style="bold")
+        shown.add_row(one.part, one.module.removeprefix("model."), str(one.count), f"{one.parameters:,}")
     return shown
 
 

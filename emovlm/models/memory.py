@@ -57,22 +57,31 @@ class Memory:
         return f"{listed} = {sum(parts.values()) / 1e9:.2f} GB"
 
 
-def estimate(
-    model: Any, batch: Mapping[str, torch.Tensor], *, rows: int, answer_tokens: int, width: int, checkpointing: bool
-) -> Memory:
-    """model: as it is trained. batch: one row, the longest, as the collator makes it. rows: of a batch on the device.
+@dataclass(frozen=True)
+class Layout:
+    """How the training will run. rows: of a batch on a device. width: bytes of a weight of the model."""
 
-    width: bytes of a weight of the model, where the training will run.
-    """
+    rows: int
+    width: int
+    quantized: bool = False
+    checkpointing: bool = False
+
+
+def estimate(model: Any, batch: Mapping[str, torch.Tensor], answer_tokens: int, layout: Layout) -> Memory:
+    """model: as it is trained (it may be without weights). batch: one row, the longest, as the collator makes it."""
+    width, rows = layout.width, layout.rows
     learns = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     by_part = roots(base)
+    linear = {path for path, module in base.named_modules() if isinstance(module, nn.Linear)}
     weights = learning = 0.0
     for name, parameter in model.named_parameters():
         # peft keeps adapters in float32, whatever the model is in.
-        own = 4 if ".lora_" in name else width
-        state = getattr(parameter, "quant_state", None)
-        weights += state.shape.numel() * NF4_BYTES if state else parameter.numel() * own
+        own: float = 4 if ".lora_" in name else width
+        module = _path(name).rpartition(".")[0]
+        if layout.quantized and module in linear and ".lora_" not in name and part_of(module, by_part) == "language":
+            own = NF4_BYTES
+        weights += own * parameter.numel()
         learning += 3 * own * parameter.numel() if name in learns else 0
     tokens = {"language": batch["input_ids"].numel(), "vision": num_patches(base, batch)}
     tokens["projector"] = tokens["vision"]
@@ -81,7 +90,7 @@ def estimate(
     kept = 0.0
     for part in passed:
         inputs, wholes = _blocks(base, part, by_part, learns, width)
-        kept += tokens[part] * (sum(inputs) + max(wholes, default=0) if checkpointing else sum(wholes))
+        kept += tokens[part] * (sum(inputs) + max(wholes, default=0) if layout.checkpointing else sum(wholes))
     vocabulary = base.get_output_embeddings().weight.shape[0]
     return Memory(weights, learning, rows * kept, rows * (answer_tokens + 1) * vocabulary * (2 * width + 12))
 

@@ -20,6 +20,9 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 # Written by emovlm itself, so that a recipe cannot contradict the contracts of the run folder and of the loss.
 OWN_TRAINER_KEYS = frozenset(
     {"output_dir", "seed", "remove_unused_columns", "gradient_accumulation_steps", "label_names", "group_by_length"}
+    # Other ways to do what emovlm does, or ways to change the loss or the global batch behind its back.
+    | {"eval_strategy", "load_best_model_at_end", "metric_for_best_model", "greater_is_better"}
+    | {"label_smoothing_factor", "auto_find_batch_size", "save_only_model", "ignore_data_skip"}
 )
 
 
@@ -152,7 +155,7 @@ class Evaluate(Section):
     score: Literal["sum", "trie", "mean"] = "sum"
     synonyms: bool = False
     prior: Literal["none", "effective", "blank", "batch", "label_shift"] = "none"
-    tau: float | Literal["fit"] = 1.0
+    tau: Annotated[float, Field(allow_inf_nan=False)] | Literal["fit"] = 1.0
     temperature: Literal["none", "fit"] = "none"
     orders: int = Field(default=1, ge=1)
     look: bool = False
@@ -245,6 +248,14 @@ _OWN_REASON = {
     "seed": "use seed: at the top level",
     "gradient_accumulation_steps": "it follows from global_batch, the device batch and the number of processes",
     "group_by_length": "the sampler decides the order",
+    "eval_strategy": "use evaluate.during_training",
+    "load_best_model_at_end": "use select:",
+    "metric_for_best_model": "use select.metric",
+    "greater_is_better": "every metric's direction is known",
+    "label_smoothing_factor": "the loss is emovlm's own; use soft labels",
+    "auto_find_batch_size": "the global batch must hold",
+    "save_only_model": "a checkpoint must be one to go on from",
+    "ignore_data_skip": "a resume must go on exactly",
 }
 
 

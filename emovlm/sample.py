@@ -84,16 +84,20 @@ def sampling_table(found: Planned) -> Table:
 def export(found: Planned, path: Path) -> int:
     """Write the rows of the whole training in the order in which they will be drawn, as JSON lines. -> lines written.
 
-    A row drawn again has its id with `#2`, `#3`, ...: ids stay unique, so that `data.source: jsonl` reads the file.
+    A row drawn again has its id with `#2`, `#3`, ... (`#copy2` where ids have a # of their own): ids stay unique, so
+    that `data.source: jsonl` reads the file.
     """
     if path.exists():
         raise UserError(f"--export: {path}: exists; name another file or remove it")
-    times = [0] * len(found.rows)
-    lines = []
+    times, lines, classes = [0] * len(found.rows), [], found.ledger["classes"]
+    taken = {row["id"] for row in found.rows}
+    copies = "#" if not any("#" in name for name in taken) else "#copy"
     for draw, index in enumerate(found.plan.sampler.first(found.plan.num_steps * found.plan.sampler.step).tolist()):
         row = found.rows[index]
         times[index] += 1
-        copy = f"#{times[index]}" if times[index] > 1 else ""
+        copy = f"{copies}{times[index]}" if times[index] > 1 else ""
+        if row.get("soft_label") is not None:
+            row = {**row, "soft_label": dict(zip(classes, row["soft_label"], strict=True))}
         media = row["media"][0] if len(row["media"]) == 1 else row["media"]
         step = draw // found.plan.sampler.step
         lines.append({**row, "id": row["id"] + copy, "media": media, "split": "train", "step": step})

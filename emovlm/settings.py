@@ -16,16 +16,39 @@ LEAVES_PRIOR = (None, "cross_entropy", "focal")
 
 def check(file: YamlFile, recipe: Recipe) -> None:
     """Raises UserError for the first contradiction."""
+    _check_numbers(file, recipe)
     _check_loss(file, recipe)
     _check_generation(file, recipe)
     _check_scores(file, recipe)
     _check_selection(file, recipe)
 
 
+def _check_numbers(file: YamlFile, recipe: Recipe) -> None:
+    """What the stream is computed from, long before TrainingArguments would see it."""
+    kinds = {"max_steps": (int,), "per_device_train_batch_size": (int,), "num_train_epochs": (int, float)}
+    for key, allowed in kinds.items():
+        value = recipe.trainer.get(key, 1)
+        fits = (
+            isinstance(value, allowed)
+            and not isinstance(value, bool)
+            and (value > 0 or (value == -1 and key == "max_steps"))
+        )
+        if not fits or value == float("inf"):
+            raise UserError(f"{file.at(f'trainer.{key}')}: got {value!r}; a number above 0 is expected")
+
+
 def _check_loss(file: YamlFile, recipe: Recipe) -> None:
     loss = recipe.loss
     if loss.class_weights == "effective_number" and loss.beta is None:
         raise UserError(f"{file.at('loss.beta')}: effective_number needs beta, such as 0.999; no value suits all sets")
+    if loss.beta is not None and loss.class_weights != "effective_number":
+        raise UserError(f"{file.at('loss.beta')}: goes with loss.class_weights=effective_number")
+    if loss.weights_from and loss.class_weights == "none":
+        raise UserError(f"{file.at('loss.weights_from')}: there are no loss.class_weights that could be deferred")
+    if loss.prior != "planned" and loss.over_classes in LEAVES_PRIOR:
+        raise UserError(
+            f"{file.at('loss.prior')}: goes with a loss.over_classes that reads a prior: logit_adjusted, ..."
+        )
     if loss.over_classes and loss.share_prefix and recipe.trainer.get("gradient_checkpointing"):
         raise UserError(
             f"{file.at('trainer.gradient_checkpointing')}: takes away the cache that the class names share; set it to "
@@ -60,18 +83,23 @@ def _check_scores(file: YamlFile, recipe: Recipe) -> None:
             )
     if asked.words and asked.synonyms:
         raise UserError(f"{file.at('evaluate.words')}: pools no synonyms but tells them apart; set one of the two")
-    if asked.tau == "fit" and asked.prior not in ("effective", "blank", "batch"):
-        raise UserError(f"{file.at('evaluate.tau')}: fit needs evaluate.prior: effective, blank or batch")
     if asked.prior in ("effective", "label_shift") and recipe.train == "none":
         raise UserError(
             f"{file.at('evaluate.prior')}: {asked.prior} is the prior of a training, and train=none has none; blank or "
             "batch estimate the base's own"
         )
-    if asked.prior == "effective" and recipe.loss.over_classes not in LEAVES_PRIOR:
+    if asked.prior != "none" and recipe.train != "none" and recipe.loss.over_classes not in LEAVES_PRIOR:
         raise UserError(
             f"{file.at('evaluate.prior')}: loss.over_classes: {recipe.loss.over_classes} has taken the prior out "
             "during training; taking it off again would correct twice: set it to none"
         )
+    for key, wanted in (("look", asked.look), ("orders", asked.orders > 1), ("words", asked.words)):
+        if wanted and asked.prior != "none":
+            raise UserError(
+                f"{file.at(f'evaluate.{key}')}: compares the scores as the model gives them; set evaluate.prior to none"
+            )
+    if asked.tau != 1.0 and asked.prior not in ("effective", "blank", "batch"):
+        raise UserError(f"{file.at('evaluate.tau')}: needs evaluate.prior: effective, blank or batch")
     if asked.orders > 1 and not recipe.prompt.list_classes:
         raise UserError(
             f"{file.at('evaluate.orders')}: the prompt lists no classes, so their order cannot matter; leave it out, "
@@ -87,6 +115,12 @@ def _check_selection(file: YamlFile, recipe: Recipe) -> None:
         raise UserError(
             f"{file.at('select_on')}: {recipe.select_on}, but select.split is {chosen.split if chosen else 'not set'}; "
             "to choose a checkpoint on the test split both must say test, and every result is stamped with it"
+        )
+    scored_by_class = recipe.evaluate.scorer == "likelihood" and recipe.evaluate.score != "mean"
+    if chosen and chosen.metric in ("nll", "brier", "ece") and not scored_by_class:
+        raise UserError(
+            f"{file.at('select.metric')}: {chosen.metric} needs log-probabilities: evaluate.scorer=likelihood with "
+            "evaluate.score=sum or trie"
         )
     if chosen and not recipe.evaluate.during_training:
         raise UserError(f"{file.at('select')}: needs evaluate.during_training, the steps between two scorings")

@@ -83,7 +83,10 @@ def _check_labels(rows: Rows, classes: list[str]) -> None:
         if "label" in row and row["label"] not in classes:
             raise labels.unknown_label(row["label"], classes, row[PLACE])
         if "soft_label" in row:
-            row["soft_label"] = schema.check_soft_label(row["soft_label"], classes, row[PLACE])
+            shares = row["soft_label"] = schema.check_soft_label(row["soft_label"], classes, row[PLACE])
+            # Of several equal largest shares none is the label.
+            if "label" not in row and shares.count(max(shares)) == 1:
+                row["label"] = classes[shares.index(max(shares))]
 
 
 def _check_splits(rows: Rows, unit: str) -> None:

@@ -37,6 +37,11 @@ def adjusted(
     Rows keep the scores that the model gave as `raw`; the header says what was taken off.
     """
     asked = recipe.evaluate
+    if asked.prior == "label_shift" and held_out is not None:
+        # Expectation maximisation needs calibrated probabilities, so the temperature comes first.
+        known = held_out.targets_N() >= 0
+        temperature = calibration.fit_temperature(held_out.scores_NC()[known], held_out.targets_N()[known])
+        return _with_prior(found, asked.prior, _effective_prior(run, found.classes), 1.0, temperature), None
     prior_C = _effective_prior(run, found.classes) if asked.prior in ("effective", "label_shift") else None
     tau = asked.tau
     if tau == "fit":
@@ -55,14 +60,16 @@ def adjusted(
     return found, calibration.fit_temperature(held_out.scores_NC()[known], held_out.targets_N()[known])
 
 
-def _with_prior(found: Predictions, kind: str, prior_C: np.ndarray | None, tau: float) -> Predictions:
+def _with_prior(
+    found: Predictions, kind: str, prior_C: np.ndarray | None, tau: float, temperature: float = 1.0
+) -> Predictions:
     raw_NC = found.scores_NC()
     said: dict[str, Any] = {"kind": kind}
     if kind == "label_shift":
         assert prior_C is not None
-        shifted = priors.label_shift(calibration.probabilities(raw_NC), prior_C)
+        shifted = priors.label_shift(calibration.probabilities(raw_NC, temperature), prior_C)
         scores_NC = np.log(np.maximum(shifted.probs_NC, np.finfo(float).tiny))
-        said |= {"train": prior_C.tolist(), "estimated": shifted.prior_C.tolist()}
+        said |= {"train": prior_C.tolist(), "estimated": shifted.prior_C.tolist(), "temperature": temperature}
     else:
         offsets_NC = _offsets(found, kind, prior_C)
         scores_NC = priors.subtract_prior(raw_NC, offsets_NC, tau)

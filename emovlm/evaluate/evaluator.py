@@ -77,13 +77,19 @@ def predict(model: Any, processor: Any, recipe: Recipe, rows: datasets.Dataset, 
 def validator(recipe: Recipe) -> Callable[..., tuple[dict[str, float], np.ndarray]] | None:
     """`(model, processor=) -> ({metric: value}, predicted_C)` for a callback of the training; None if not asked for.
 
-    It scores `select.split`, by default the validation split, as `emovlm evaluate` does, but takes no prior off.
+    It scores `select.split`, by default the validation split, as `emovlm evaluate` does, but takes no prior off. Raises
+    UserError where a split is missing that this, or the scoring after the training, will ask for.
     """
-    if not recipe.evaluate.during_training:
-        return None
     splits = data_splits.load(recipe.data)
-    split = recipe.select.split if recipe.select else "validation"
-    rows = data_splits.pick(splits, split)
+    asked = recipe.evaluate
+    data_splits.pick(splits, asked.split)
+    if asked.tau == "fit" or asked.temperature == "fit":
+        data_splits.pick(splits, "validation")
+    if not asked.during_training:
+        return None
+    rows = data_splits.pick(splits, split := recipe.select.split if recipe.select else "validation")
+    if all(label is None for label in rows["label"]):
+        raise UserError(f"evaluate.during_training: the {split} split has no labelled row to score")
     plain = adjust.plain(recipe)
 
     def validate(model: Any, processor: Any) -> tuple[dict[str, float], np.ndarray]:

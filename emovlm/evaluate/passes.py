@@ -53,8 +53,13 @@ def views(processor: Any, recipe: Recipe, rows: datasets.Dataset, classes: Seque
     def collator(listed: Sequence[str]) -> Collator:
         return Collator(processor, recipe, listed, with_answers=False, texts=texts, look=look)
 
+    labels = list(rows["label"])
+
     def other_clip(_clip: Clip, index: int) -> Clip:
-        return look(rows[(index + len(rows) // 2) % len(rows)], recipe.frames, None)
+        # Of another class where there is one: a clip of the same class may rightly be answered alike.
+        ring = [(index + len(rows) // 2 + step) % len(rows) for step in range(len(rows))]
+        other = next((place for place in ring if labels[place] != labels[index]), ring[0])
+        return look(rows[other], recipe.frames, None)
 
     own = collator(classes)
     found = {AS_IS: View(own)}

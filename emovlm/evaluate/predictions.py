@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from emovlm import UserError
+from emovlm.data.folds import ids_hash
 from emovlm.frames.coverage import event_of, num_hits
 from emovlm.metrics.recognition import UNREADABLE
 from emovlm.run import write_jsonl
@@ -100,6 +101,9 @@ def read(path: Path) -> Predictions:
     if not parsed or parsed[0].get("format") != FORMAT or not isinstance(parsed[0].get("classes"), list):
         raise UserError(f"{path}:1: no header line with format {FORMAT} and classes; is it a predictions file?")
     header, rows = parsed[0], parsed[1:]
+    for key in ("scorer", "split", "protocol"):
+        if key not in header:
+            raise UserError(f"{path}:1: the header lacks '{key}'; run `emovlm evaluate` again")
     if not rows:
         raise UserError(f"{path}: holds no row")
     seen: dict[str, int] = {}
@@ -110,6 +114,8 @@ def read(path: Path) -> Predictions:
         if row_id in seen:
             raise UserError(f"{path}:{number}: id '{row_id}' is already in line {seen[row_id]}")
         seen[row_id] = number
+        if "target" not in row:
+            raise UserError(f"{path}:{number}: the target is missing (null where a clip has none)")
         if row.get("target") is not None and row["target"] not in header["classes"]:
             raise UserError(f"{path}:{number}: class '{row['target']}' is not in the header ({header['classes']})")
         expected = 0 if header.get("scorer") == "generation" else len(header["classes"])
@@ -119,6 +125,9 @@ def read(path: Path) -> Predictions:
             raise UserError(f"{path}:{number}: parsed '{row['parsed']}' is not in the header ({header['classes']})")
         if not all(isinstance(score, int | float) and math.isfinite(score) for score in scores):
             raise UserError(f"{path}:{number}: a score is no finite number: {scores}")
+    wanted = header["protocol"].get("num_rows", len(rows))
+    if len(rows) != wanted or header["protocol"].get("ids_hash") not in (None, ids_hash(seen)):
+        raise UserError(f"{path}: holds {len(rows)} rows, of {wanted} that were scored, or others; evaluate again")
     return Predictions({key: value for key, value in header.items() if key != "format"}, rows)
 
 

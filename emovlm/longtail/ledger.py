@@ -5,6 +5,7 @@ E epochs, N training rows, C classes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,8 +38,7 @@ class Ledger:
         """The content of ledger.json. drawn_EN: draws of each row summed over all processes."""
         sampler, drawn_N = self.plan.sampler, drawn_EN.sum(axis=0)
         drawn_C = self._per_class(drawn_N)
-        sampled_C = np.array(drawn_C) / max(sum(drawn_C), 1)
-        masses_C = sampled_C * self.plan.weights_C
+        masses_C = self._seen(drawn_N, num_steps)
         return {
             "classes": self.classes,
             "strategy": strategy,
@@ -68,6 +68,17 @@ class Ledger:
             "most_repeated": {"id": self.ids[most], "times": int(drawn_N[most])},
             "most_draws_of_a_clip": self._most(drawn_N),
         }
+
+    def _seen(self, drawn_N: np.ndarray, num_steps: int) -> np.ndarray:
+        """What the loss saw of each class: mass drawn x weight, which counts from `weights_from` on."""
+        plan = self.plan
+        without_N = np.zeros(len(drawn_N), dtype=np.int64)
+        if plan.weights_from:
+            # Counts by epoch do not say what came before; the stream does. Weighing begins with a whole step.
+            first = math.ceil(plan.weights_from * plan.num_steps - 1e-9) * plan.sampler.step
+            rows = plan.sampler.first(min(first, num_steps * plan.sampler.step))
+            without_N = np.bincount(rows, minlength=len(drawn_N))
+        return plan.mass_C(without_N) + plan.mass_C(drawn_N - without_N) * plan.weights_C
 
     def _most(self, drawn_N: np.ndarray) -> list[int]:
         members = self.plan.sampler.members

@@ -6,9 +6,10 @@ All of it is known before the first step, without a model and without torch.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,26 +24,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """labels_N: the class that each row is drawn for. weights_C: mean 1 under the sampled mix.
+    """labels_N: the class that each row is drawn for. soft_NC: its distribution over the classes, if rows have any.
 
-    prior_C: sampled proportion x class weight over the whole training, or the natural one where the recipe says so.
+    num_steps: optimiser steps of the whole training. weights_from: the share of it after which weights_C count; they
+    have mean 1 under the mix that is sampled from there on. prior_C: what the loss sees of each class over the whole
+    training, or the natural prior where the recipe says so.
     """
 
     sampler: ClassSampler
     labels_N: np.ndarray
+    soft_NC: np.ndarray | None
     counts_C: np.ndarray
+    num_steps: int
     weights_C: np.ndarray
+    weights_from: float
     prior_C: np.ndarray
 
-    @property
-    def num_steps(self) -> int:
-        """Optimiser steps of the whole training."""
-        return math.ceil(self.sampler.total / self.sampler.step)
+    def mass_C(self, drawn_N: np.ndarray) -> np.ndarray:
+        """What of each class was seen in so many draws of each row."""
+        if self.soft_NC is not None:
+            return drawn_N @ self.soft_NC
+        known_N = self.labels_N >= 0
+        return np.bincount(self.labels_N[known_N], weights=drawn_N[known_N], minlength=len(self.weights_C))
 
     @property
     def num_epochs(self) -> int:
         """Epochs that the training begins."""
-        return math.ceil(self.sampler.total / self.sampler.num_samples)
+        return math.ceil(self.num_steps * self.sampler.step / self.sampler.num_samples)
 
 
 def plan(recipe: Recipe, labels_N: np.ndarray, classes: list[str], soft_NC: np.ndarray | None = None) -> Plan:
@@ -66,12 +74,31 @@ def plan(recipe: Recipe, labels_N: np.ndarray, classes: list[str], soft_NC: np.n
         tail_C=tail_classes(counts_C),
         seed=recipe.seed,
     )
-    mix_C = sampler.planned_mix()
-    weights_C = weights.normalised(_weights(recipe, counts_C, classes), mix_C)
-    prior_C = weights.effective_prior(weights_C, mix_C)
+    begin = recipe.loss.weights_from
+    seen_CC = _seen_of(sampler, soft_NC)
+    after_C = sampler.planned_mix(begin) @ seen_CC
+    weights_C = weights.normalised(_weights(recipe, counts_C, classes), after_C)
+    prior_C = (1 - begin) * after_C * weights_C
+    if begin:
+        prior_C = prior_C + begin * (sampler.planned_mix(0.0, begin) @ seen_CC)
     if recipe.loss.prior == "natural":
         prior_C = counts_C / counts_C.sum()
-    return Plan(sampler, labels_N, counts_C, weights_C, prior_C)
+    num_steps = total_steps(recipe.trainer, len(sampler) // recipe.global_batch)
+    return Plan(sampler, labels_N, soft_NC, counts_C, num_steps, weights_C, begin, prior_C / prior_C.sum())
+
+
+def total_steps(trainer: Mapping[str, Any], steps_per_epoch: int) -> int:
+    """Optimiser steps of the whole training, as Trainer counts them from the recipe's `trainer:`."""
+    steps, epochs = trainer.get("max_steps", -1), trainer.get("num_train_epochs", 3)
+    return steps if steps > 0 else math.ceil(epochs * steps_per_epoch)
+
+
+def _seen_of(sampler: ClassSampler, soft_NC: np.ndarray | None) -> np.ndarray:
+    """seen_CC: the mass of each class (columns) in a draw for each class (rows), whose rows all come equally often."""
+    if soft_NC is None:
+        return np.eye(len(sampler.members))
+    nothing_C = np.zeros(soft_NC.shape[1])
+    return np.stack([soft_NC[rows].mean(axis=0) if len(rows) else nothing_C for rows in sampler.members])
 
 
 def _weights(recipe: Recipe, counts_C: np.ndarray, classes: list[str]) -> np.ndarray:

@@ -105,11 +105,16 @@ class ClassSampler:
         """Share of this epoch's draws that each class is asked to get: p_C, sums to 1."""
         return self._shares(epoch).mean(axis=0)
 
-    def planned_mix(self) -> np.ndarray:
-        """The class mix of the whole training, known before its first step: p_C, sums to 1."""
-        epochs = self.total / self.num_samples
-        weights = [min(1.0, epochs - epoch) for epoch in range(int(np.ceil(epochs)))]
-        return np.average([self.proportions(epoch) for epoch in range(len(weights))], axis=0, weights=weights)
+    def planned_mix(self, start: float = 0.0, end: float = 1.0) -> np.ndarray:
+        """The class mix that is asked for from one share of the training to another, known before its first step: p_C,
+        sums to 1."""
+        from_sample, to_sample = start * self.total, end * self.total
+        asked_C = np.zeros(len(self.members))
+        for epoch in range(int(from_sample // self.num_samples), int(np.ceil(to_sample / self.num_samples))):
+            shares_KC = self._shares(epoch)
+            borders = epoch * self.num_samples + self._borders(len(shares_KC))
+            asked_C += np.diff(np.clip(borders, from_sample, to_sample)) @ shares_KC
+        return asked_C / asked_C.sum()
 
     def draws(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """(draws_C before this epoch, draws_KC in each of its chunks)."""
@@ -192,7 +197,8 @@ def soft_rows(soft_NC: np.ndarray, strategy: Strategy, *, min_mass: float = 0.25
     """
     soft_NC = np.asarray(soft_NC, dtype=float)
     counts_C = soft_NC.sum(axis=0)
-    rates_C = strategy(counts_C, 0.0)
+    # Over the whole training, for strategies that begin as natural sampling and rebalance later.
+    rates_C = np.mean([strategy(counts_C, progress) for progress in np.linspace(0, 1, 11)], axis=0)
     carried_NC = np.where(soft_NC >= min_mass, rates_C + soft_NC * 1e-9, -1.0)
     labels_N = np.where((carried_NC >= 0).any(axis=1), carried_NC.argmax(axis=1), soft_NC.argmax(axis=1))
     return np.where(soft_NC.sum(axis=1) > 0, labels_N, -1), counts_C

@@ -46,7 +46,8 @@ def entropy(histogram_C: Any) -> float:
 
 def evenness(histogram_C: Any) -> float:
     """Entropy relative to log C, in [0, 1]: 1 where all classes occur equally often. Pielou 1966."""
-    assert len(histogram_C) > 1, "a single class is neither even nor uneven"
+    if len(histogram_C) < 2:
+        return float("nan")  # a single class is neither even nor uneven
     return entropy(histogram_C) / float(np.log(len(histogram_C)))
 
 

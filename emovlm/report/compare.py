@@ -6,6 +6,7 @@ R: runs of a side, one a seed.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -25,7 +26,8 @@ STATISTICS: Mapping[str, Statistic] = {
     "Macro-F1": recognition.macro_f1,
 }
 # What may differ between runs that are compared on purpose, and must be said.
-MAY_DIFFER = ("frames", "question", "prompt_hash", "scorer", "score", "synonyms", "model", "selected_on")
+MAY_DIFFER = ("prior", "fold", "train", "max_new_tokens", "frames", "question", "prompt_hash", "scorer", "score")
+MAY_DIFFER += ("synonyms", "model", "selected_on")
 
 
 def compare(folders: Sequence[Path], key: str | None = None) -> tuple[Table, list[str]]:
@@ -101,17 +103,21 @@ def _notes(answers: Answers) -> list[str]:
     return notes
 
 
+def _told(run: Predictions) -> dict[str, Any]:
+    return {**run.header["protocol"], "prior": run.header.get("prior")}
+
+
 def _differences(sides: Mapping[str, Sequence[tuple[Path, Predictions]]]) -> list[str]:
     """One line for each part of the protocol in which a run differs from the first; another split is refused."""
     reference = next(iter(sides.values()))[0][1]
-    ours, notes = reference.header["protocol"], []
+    ours, notes = _told(reference), []
     for name, runs in sides.items():
         for place, run in runs:
             if reference.header["split"] != run.header["split"]:
                 raise UserError(
                     f"{place}: the {run.header['split']} split against {reference.header['split']}; compare runs on one"
                 )
-            theirs = run.header["protocol"]
+            theirs = _told(run)
             notes += [
                 f"{name} differs in {part}: {theirs.get(part)!r}, not {ours.get(part)!r}"
                 for part in MAY_DIFFER

@@ -10,11 +10,10 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -86,16 +85,10 @@ def fingerprint(recipe: Recipe, rows: datasets.Dataset, stream: Plan) -> dict[st
         "ids_and_labels": _hash(json.dumps(taught).encode()),
         "epoch_length": len(sampler),
         "global_batch": recipe.global_batch,
-        "total_steps": total_steps(recipe.trainer, len(sampler) // recipe.global_batch) if by_progress else None,
+        "total_steps": stream.num_steps if by_progress else None,
         # Of the first epoch: it also shows a strategy whose code has changed.
         "order": _hash(order_L.tobytes()),
     }
-
-
-def total_steps(trainer: Mapping[str, Any], steps_per_epoch: int) -> int:
-    """Optimiser steps of the whole training, as Trainer counts them from the recipe's `trainer:`."""
-    steps, epochs = trainer.get("max_steps", -1), trainer.get("num_train_epochs", 3)
-    return steps if steps > 0 else math.ceil(epochs * steps_per_epoch)
 
 
 def differences(stored: dict[str, Any], now: dict[str, Any]) -> list[str]:

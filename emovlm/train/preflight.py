@@ -38,8 +38,9 @@ def check_answers(rows: datasets.Dataset, collator: Collator) -> bool:
         for answer in {answer for answer in free if answer}:
             collator.answers.ids(answer)
         return False
-    for row_id, label in zip(rows["id"], labels, strict=True):
-        if label is None:
+    soft = list(rows["soft_label"]) if "soft_label" in columns else [None] * len(rows)
+    for row_id, label, shares in zip(rows["id"], labels, soft, strict=True):
+        if label is None and shares is None:
             raise UserError(f"row {row_id}: has no label; give it one, or leave it out of the training split")
     for name in collator.classes:
         collator.answers.ids(name)

@@ -223,9 +223,6 @@ def last_checkpoint(
     recipe: Recipe, run: runs.RunFolder, ledger: Ledger, fingerprint: dict[str, Any], allow_different_data: bool
 ) -> checkpoints.Start:
     """Where to go on, the same on every process; the first one takes over what the ledger had counted."""
-    for key in ("save_only_model", "ignore_data_skip"):
-        if recipe.trainer.get(key):
-            raise UserError(f"trainer.{key}: with it a run cannot go on exactly; leave it out and start anew")
     start = checkpoints.agreed(
         lambda: checkpoints.find_start(run, fingerprint, allow_different_data=allow_different_data)
     )

@@ -282,12 +282,14 @@ def test_changed_rows_are_refused_then_allowed_and_stamped(stopped, capsys):
     assert [path.name for path in run.checkpoints()] == ["checkpoint-3"]
 
 
-def test_what_cannot_go_on_exactly_is_refused(small, tmp_path):
-    from emovlm.train.sft import train
+def test_what_cannot_go_on_exactly_is_refused(tmp_path):
+    from emovlm import recipe as recipes
 
+    path = tmp_path / "r.yaml"
+    path.write_text("data: {source: demo}\nmodel: {name: demo}\n")
     for key in ("save_only_model", "ignore_data_skip"):
-        with pytest.raises(UserError, match=f"trainer.{key}: with it a run cannot go on exactly"):
-            train(small(trainer={key: True}), runs.RunFolder(tmp_path / "run"), resume=True)
+        with pytest.raises(UserError, match=rf"trainer\.{key}: is set by emovlm"):
+            recipes.load(path, [f"trainer.{key}=true"])
 
 
 def test_the_way_round_goes_with_resume(tmp_path):

@@ -7,8 +7,10 @@
                  (adapters and norms compute in float32, and keep their inputs in it)
     logits       answer tokens x vocabulary x (2 x width + 12), from logits to their gradient
 
-With gradient checkpointing each block keeps what it is given, and one block at a time the rest. Beside this a GPU holds
-about 1 GB of CUDA itself, and gaps. Sharding (ZeRO, FSDP) is not taken off.
+With gradient checkpointing each block keeps what it is given, and one block at a time the rest. Counted against what
+autograd keeps in bfloat16 (tests/models/test_memory.py) the activations are right within a quarter, but for layers with
+a running state, which keep more (Qwen3.5, MiniCPM-V); float32 needs less than said, since adapters share their inputs.
+Beside this a GPU holds about 1 GB of CUDA itself, and gaps. Sharding (ZeRO, FSDP) is not taken off.
 """
 
 from __future__ import annotations
@@ -79,7 +81,8 @@ def estimate(model: Any, batch: Mapping[str, torch.Tensor], answer_tokens: int, 
         # peft keeps adapters in float32, whatever the model is in.
         own: float = 4 if ".lora_" in name else width
         module = _path(name).rpartition(".")[0]
-        if layout.quantized and module in linear and ".lora_" not in name and part_of(module, by_part) == "language":
+        four_bits = layout.quantized and module in linear and parameter.ndim > 1 and ".lora_" not in name
+        if four_bits and part_of(module, by_part) == "language":
             own = NF4_BYTES
         weights += own * parameter.numel()
         learning += 3 * own * parameter.numel() if name in learns else 0
@@ -129,9 +132,9 @@ def advice(recipe: Recipe) -> list[str]:
         found.append("model.attention=sdpa (the same numbers within rounding)")
     found.append("several GPUs: --launch accelerate_configs/zero2.yaml, or zero3.yaml (shards the weights too)")
     if recipe.train == "full":
-        found.append("train=lora (one thousandth of the gradients and moments)")
+        found.append("train=lora (gradients and moments of the adapters alone)")
     elif not recipe.model.quantize:
-        found.append("model.quantize=nf4 (a quarter of the weights, slightly less exact)")
+        found.append("model.quantize=nf4 (a quarter of the language model, slightly less exact)")
     if recipe.train == "lora" and set(recipe.lora.parts) != {"language"}:
         found.append("lora.parts=[language] (nothing is kept of the vision tower)")
     found.append(f"frames.max_pixels={recipe.frames.max_pixels // 2} or fewer frames (the model sees less)")

@@ -120,6 +120,8 @@ def test_what_a_tower_holds_and_never_calls():
 
 
 def test_a_model_without_a_tower_is_refused():
-    model = hf.AutoModelForImageTextToText.from_config(hf.GitConfig(hidden_size=32, num_hidden_layers=1, num_attention_heads=4))
+    model = hf.AutoModelForImageTextToText.from_config(
+        hf.GitConfig(hidden_size=32, num_hidden_layers=1, num_attention_heads=4)
+    )
     with pytest.raises(UserError, match=r"finds no part of the model"):
         parts.roots(model)

@@ -186,18 +186,21 @@ def enrich(
     part: Annotated[str, typer.Option(help="K/N: every N-th clip from the K-th, for arrays of jobs.")] = "1/1",
 ) -> None:
     """Make the texts between the frames that a recipe asks for and that are missing."""
-    from emovlm import recipe as recipes
+    from emovlm import study as studies
 
-    found = recipes.load(recipe, overrides)
+    found = studies.recipes_with_texts(recipe, overrides)
     numbers = part.split("/")
     if len(numbers) != 2 or not all(number.isdigit() for number in numbers):
         raise UserError(f"--part {part}: expected K/N with K from 1 to N, such as 3/16")
     quiet_libraries()
     from emovlm.enrich.run import enrich as make_texts
 
-    summary = make_texts(found, (int(numbers[0]), int(numbers[1])))
-    typer.echo(summary.told())
-    if summary.failed:
+    summaries = [make_texts(one, (int(numbers[0]), int(numbers[1]))) for one in found]
+    for one, summary in zip(found, summaries, strict=True):
+        asked = one.enrich
+        assert asked, "recipes_with_texts gives recipes with texts"
+        typer.echo(f"{asked.describer or asked.source or asked.control}: {summary.told()}")
+    if any(summary.failed for summary in summaries):
         raise typer.Exit(1)
 
 

@@ -140,6 +140,19 @@ def _planned(study: Study, path: Path, arm: str, overrides: list[str], fold: int
     return Planned(arm, fold, seed, found, run, trained_as=found)
 
 
+def recipes_with_texts(path: Path, overrides: list[str] | None = None) -> list[Recipe]:
+    """Of a recipe or a study: those whose texts differ. Raises UserError where there is none."""
+    if "recipe" in yaml_file.read(path).values:
+        found = [entry.recipe for entry in plan(load(path, overrides), path)]
+    else:
+        found = [recipe.load(path, overrides)]
+    # The arms of a study differ in what they show of the texts too; the texts are the same, and are made once.
+    by_texts = {str((one.data, one.frames, one.model, one.enrich)): one for one in found if one.enrich}
+    if not by_texts:
+        raise UserError(f"{path}: has no enrich: section, so there are no texts to make")
+    return list(by_texts.values())
+
+
 def _sharing(entry: Planned, earlier: list[Planned]) -> Planned:
     """`entry`, in the folder of an earlier one that is trained alike and only scored otherwise."""
     own = runs.training_hash(entry.recipe)

@@ -10,6 +10,7 @@ import numpy as np
 from emovlm import UserError, processes
 from emovlm import run as runs
 from emovlm.data import splits as data_splits
+from emovlm.enrich.run import costs
 from emovlm.evaluate import adjust, protocol, robustness
 from emovlm.evaluate import predictions as border
 from emovlm.evaluate.asking import asker
@@ -39,6 +40,8 @@ def evaluate(recipe: Recipe, run: runs.RunFolder, *, split: str | None = None) -
     found, temperature = adjust.adjusted(found, held_out, recipe, run)
     summary = summarise(found, data_splits.train_counts(splits, len(found.classes)), temperature)
     if state.is_main_process:
+        if spent := costs(recipe, rows):
+            summary["enrich"] = spent
         if recipe.evaluate.scorer == "generation":
             summary |= _audit(found, run, split)
         key = runs.evaluation_key(recipe.evaluate, split)

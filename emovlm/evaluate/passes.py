@@ -19,6 +19,7 @@ from tqdm import tqdm
 from emovlm import processes
 from emovlm.enrich.run import look_for, texts_for
 from emovlm.frames import altered
+from emovlm.prompts.arrangement import own_times_s
 from emovlm.prompts.collator import Collator
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def ask_rows(
         batch = [rows[index] for index in indices]
         # Without a key: what is scored is not random.
         clips = [views[AS_IS].collator.look(row, recipe.frames, None) for row in batch]
-        answers: list[dict[str, Any]] = [{"times_s": clip.times_s_T.tolist()} for clip in clips]
+        answers: list[dict[str, Any]] = [{"times_s": own_times_s(clip).tolist()} for clip in clips]
         for name, view in views.items():
             shown = [view.alter(clip, i) if view.alter else clip for clip, i in zip(clips, indices, strict=True)]
             once = view.repeats and not processes.sharded()

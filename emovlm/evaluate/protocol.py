@@ -55,5 +55,6 @@ def header(recipe: Recipe, collator: Collator, classes: list[str], split: str, i
 def _prompt_hash(recipe: Recipe, collator: Collator) -> str:
     """Of the question with its class list, the chat template, and how frames and texts are interleaved."""
     told = [collator.question, collator.processor.chat_template, recipe.prompt.model_dump(mode="json")]
+    told += [recipe.enrich.model_dump(mode="json") if recipe.enrich else None]
     told += [recipe.frames.input, collator.texts and sorted(collator.texts.items())]
     return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[:16]

@@ -49,6 +49,8 @@ def dry_run(recipe: Recipe) -> None:
     console.print(f"\n[bold]One prompt[/bold] (row {row['id']}), and its answer:")
     whole = collator.prompt(row, clip) + collator.answers.text(collator.answer(row))
     console.print(whole, markup=False, highlight=False)
+    if recipe.enrich:
+        console.print("\n".join(collator.storyboard(row, clip)), markup=False, highlight=False)
     times = ", ".join(f"{time_s:.2f}" for time_s in clip.times_s_T)
     height, width = clip.frames_THWC.shape[1:3]
     console.print(f"\n{len(clip.times_s_T)} of {clip.num_visible} frames, {width} x {height} px, at s: {times}")

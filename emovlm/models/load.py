@@ -47,6 +47,10 @@ def load(model: Model) -> Vlm:
     except (OSError, ValueError, ImportError) as error:
         raise UserError(f"model.name: '{model.name}' cannot be loaded: {str(error).strip().splitlines()[0]}") from error
     _keep_last_logits(loaded)
+    for module in loaded.modules():
+        # On CPUs with bfloat16 bitsandbytes packs weights anew to score, and back to save: each time others come out.
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
     return Vlm(loaded, processor)
 
 

@@ -218,8 +218,9 @@ def _differs(model: Any, processor: Any, folder: Path) -> str | None:
         model.load_adapter(str(folder), "again")
         model.set_adapter("again")
         again = model(**prompt, logits_to_keep=1).logits
-        model.set_adapter("default")
         model.delete_adapter("again")
+        # Only now: to delete one adapter can leave peft without an active one, and nothing would learn any more.
+        model.set_adapter("default")
     model.train(training)
     gap = (own - again).abs().max().item()
     return f"read back, it gives other logits (by up to {gap:.3g})" if gap > 1e-4 * own.abs().max().item() else None

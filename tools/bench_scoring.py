@@ -1,6 +1,6 @@
 """How long a large predictions file takes from disk to numbers: 100,000 rows x 11 classes, 1,000 bootstrap draws.
 
-    python tools/bench_scoring.py [--subjects 2000]
+python tools/bench_scoring.py [--subjects 2000]
 """
 
 import argparse

@@ -116,7 +116,7 @@ def _held_out(vlm: models.Vlm, recipe: Recipe, splits: dict[str, Any], split: st
     return predict(vlm.model, vlm.processor, adjust.plain(recipe, keep_prior=True), rows, "validation")
 
 
-def _line(row: dict[str, Any], classes: list[str], answer: dict[str, Any]) -> dict[str, Any]:
+def _line(row: Any, classes: list[str], answer: dict[str, Any]) -> dict[str, Any]:
     def name(view: str) -> str:
         return classes[int(np.argmax(answer[view]["scores"]))]
 

@@ -73,7 +73,7 @@ def views(processor: Any, recipe: Recipe, rows: datasets.Dataset, classes: Seque
         found["other_clip"] = View(own, other_clip)
     for number in range(1, asked.orders):
         order = np.random.default_rng([recipe.seed, number]).permutation(len(classes))
-        found[f"{ORDER}{number}"] = View(collator([classes[c] for c in order]))
+        found[f"{ORDER}{number}"] = View(collator([classes[c] for c in order.tolist()]))
     return found
 
 

@@ -50,7 +50,7 @@ def load(model: Model) -> Vlm:
     for module in loaded.modules():
         # On CPUs with bfloat16 bitsandbytes packs weights anew to score, and back to save: each time others come out.
         if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+            vars(module)["support_avx512bf16_for_cpu"] = False
     return Vlm(loaded, processor)
 
 

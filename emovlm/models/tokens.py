@@ -38,6 +38,21 @@ def clip_cost(processor: Any, num_frames: int, height: int, width: int, *, as_vi
     return Cost(visual, with_clip.numel() - _ids(processor, []).numel())
 
 
+def keeps_order(processor: Any) -> bool:
+    """Whether pictures and texts stand in the prompt in the order in which they are given.
+
+    Some templates (LLaVA-OneVision) put all pictures first: times and texts between them would lose their place.
+    """
+    marks = ["first", "second", "third"]
+    content = [{"type": "text", "text": marks[0]}]
+    for mark in marks[1:]:
+        content += [{"type": "image"}, {"type": "text", "text": mark}]
+    text = processor.apply_chat_template([{"role": "user", "content": content}], tokenize=False)
+    places = [text.index(mark) for mark in marks]
+    between = [text[a + len(mark) : b].strip() for mark, a, b in zip(marks, places, places[1:], strict=False)]
+    return places == sorted(places) and all(between)
+
+
 def num_visual(processor: Any, ids: torch.Tensor) -> int:
     """How many token ids stand for what the vision tower saw."""
     listed = [getattr(processor, f"{kind}_token_ids", None) or [None] for kind in ("image", "video")]

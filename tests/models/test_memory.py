@@ -138,3 +138,8 @@ def with_frames(processor, number, as_video):
     if not as_video:
         pixels = {"images": [list(frames)]}
     return processor(text=[text], return_tensors="pt", **pixels)["input_ids"]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_pictures_and_texts_keep_their_order_but_in_llava_onevision(family, name):
+    assert tokens.keeps_order(family(name).processor) == (name != "llava_onevision")

@@ -72,8 +72,8 @@ def views(processor: Any, recipe: Recipe, rows: datasets.Dataset, classes: Seque
         found["single_frame"] = View(own, lambda clip, _: altered.frozen(clip))
         found["other_clip"] = View(own, other_clip)
     for number in range(1, asked.orders):
-        order = np.random.default_rng([recipe.seed, number]).permutation(len(classes))
-        found[f"{ORDER}{number}"] = View(collator([classes[c] for c in order.tolist()]))
+        listed = np.random.default_rng([recipe.seed, number]).permutation(np.array(classes)).tolist()
+        found[f"{ORDER}{number}"] = View(collator(listed))
     return found
 
 

@@ -3,6 +3,7 @@
 24 clips of three classes, five to validate: two processes then score an unequal number of batches.
 """
 
+import contextlib
 import csv
 import json
 import os
@@ -79,10 +80,12 @@ def start(config, asked, *options, program=("accelerate.commands.launch",), **ch
     )
 
 
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+def free_port(ports=(0,)):
+    for port in ports:
+        with socket.socket() as found, contextlib.suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return found.getsockname()[1]
+    raise AssertionError("no port is free")
 
 
 def logged(run):
@@ -174,39 +177,62 @@ def test_the_demo_under_zero3_by_its_launch(tmp_path):
     assert list(report["evaluations"]) == ["test-likelihood"]
 
 
-def nodes(recipe, run, record, fault=None):
-    """Two launchers of one process each, as on two machines. -> what each says on stderr."""
+def test_two_machines_a_death_and_the_resume(recipe, reference, tmp_path):
+    """Two launchers of one process each; then the job script, as when Slurm queues it again."""
+    run, record = runs.RunFolder(tmp_path / "run"), tmp_path / "record"
     asked = {
         "record": str(record),
-        "commands": [["train", str(recipe), "--resume", f"output={run.folder}"]],
-        "fault": fault,
+        "commands": [["train", str(recipe), f"output={run.folder}"]],
+        "fault": {"rank": 1, "step": 3, "how": "raise"},
     }
     address = ["--main_process_ip", "127.0.0.1", "--main_process_port", str(free_port()), "--num_processes", "2"]
     launchers = [start("multi_node_zero3.yaml", asked, *address, "--machine_rank", str(rank)) for rank in (0, 1)]
     said = [launcher.communicate(timeout=300)[1] for launcher in launchers]
-    for launcher, text in zip(launchers, said, strict=True):
-        assert (launcher.returncode != 0) == bool(fault), text[-3000:]
-    if fault:
-        assert time.time() - float((record / "fault").read_text()) < 60, "the others waited for a process that is gone"
-    return said
-
-
-def test_two_machines_a_death_and_the_resume(recipe, reference, tmp_path):
-    run = runs.RunFolder(tmp_path / "run")
-    said = nodes(recipe, run, tmp_path / "fault", {"rank": 1, "step": 3, "how": "raise"})
+    assert time.time() - float((record / "fault").read_text()) < 60, "the others waited for a process that is gone"
+    assert all(launcher.returncode for launcher in launchers)
+    facts = json.loads((record / "facts-1.json").read_text())
+    assert (facts["world"], facts["stage"]) == (2, 3)
     error = f"process 1 on {socket.gethostname()}: RuntimeError: a fault as planned\n"
     assert said[1].index(error) < said[1].index("Traceback"), "the error stands at the top"
     assert said[1].count("Traceback (most recent call last):") == 2, "its own, and the launcher's"
     assert "traceback : process 1" in said[1], "torchrun ends with it"
-    assert "process 0" in said[0]
     assert "another process has ended" in said[0]
     assert "a fault as planned" not in said[0]
     assert list(logged(run)[0]) == [1, 2, 3]
-    said = nodes(recipe, run, tmp_path / "resumed")
-    assert "going on from checkpoint-2" in said[0]
-    facts = json.loads((tmp_path / "resumed" / "facts-1.json").read_text())
-    assert (facts["world"], facts["stage"]) == (2, 3)
+
+    job(tmp_path, "multi_node_zero3.yaml", str(recipe), f"output={run.folder}")
+    assert json.loads(run.env.read_text())["world_size"] == 2
     assert_same(run, reference)
+
+
+def job(home, config, *arguments):
+    """tools/slurm/train.sbatch on two machines that are this one, each with one process."""
+    standins = {
+        "scontrol": "echo 127.0.0.1; echo elsewhere",
+        "srun": 'while [[ $1 == --* ]]; do shift; done\nSLURM_NODEID=0 "$@" & SLURM_NODEID=1 "$@" && wait $!',
+        "emovlm": f'exec "{sys.executable}" -m emovlm "$@"',
+    }
+    for name, body in standins.items():
+        (home / name).write_text(f"#!/usr/bin/env bash\n{body}\n")
+        (home / name).chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{home}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+        "SLURM_JOB_ID": str(free_port(range(20_000, 32_000)) - 20_000),
+        "SLURM_JOB_NODELIST": "",
+        "SLURM_NNODES": "2",
+        "SLURM_GPUS_ON_NODE": "1",
+    }
+    script = ["bash", str(ROOT / "tools" / "slurm" / "train.sbatch"), str(CONFIGS / config)]
+    done = subprocess.run(
+        [*script, *arguments], cwd=home, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    logs = [path.read_text() for path in sorted((home / "slurm").rglob("stderr.log"))]
+    assert len(logs) == 2, "a log for each process"
+    assert "going on from checkpoint-2" in logs[0]
 
 
 def test_a_machine_is_lost_and_the_other_goes_on(recipe, reference, tmp_path):

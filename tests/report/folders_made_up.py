@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from emovlm.data.folds import ids_hash
 from emovlm.evaluate.predictions import Predictions, write
 from emovlm.evaluate.robustness import agreement
 from emovlm.evaluate.summary import summarise
@@ -138,7 +139,12 @@ def drawn_faces(folder: Path, per_class: int = 40, num_frames: int = 8) -> dict[
 def _predictions(
     rows: list[dict], classes: Sequence[str], arm: str, seed: int, part: tuple[int, int] | None, scorer: str
 ) -> Predictions:
-    protocol = {"split": "test", "fold": part and part[0], "num_rows": len(rows), "ids_hash": f"1b2c{len(rows)}"}
+    protocol = {
+        "split": "test",
+        "fold": part and part[0],
+        "num_rows": len(rows),
+        "ids_hash": ids_hash(row["id"] for row in rows),
+    }
     protocol |= {"scorer": scorer, "score": "sum", "question": "Which emotion does the person show?"}
     protocol |= {"frames": {"pick": "uniform", "keep": 8}, "model": "/data/models/tiny", "seed": seed}
     protocol |= {"train": "none" if arm == "zero_shot" else "lora"}

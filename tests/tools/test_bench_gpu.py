@@ -92,7 +92,7 @@ def test_a_step_learns(bench, step):
 
 
 def test_operations_are_those_of_the_matrices(bench, step):
-    """Frozen weights: forward and the gradient to the input, 4 operations a weight and token; in the tower 2 a patch."""
+    """Frozen weights: forward and the gradient to the input, 4 operations a weight and token; tower: 2 a patch."""
     batch = bench.batches("images", True)(1)
     base = pretrained(step.model)
     linear = {name: m.weight.numel() for name, m in base.named_modules() if isinstance(m, torch.nn.Linear)}

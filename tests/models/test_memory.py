@@ -53,6 +53,21 @@ def test_activations_are_those_that_autograd_keeps(family_folder, name, parts):
     assert low < found / expected < 1.25, f"{found / expected:.2f}"
 
 
+@pytest.mark.parametrize("name", ["qwen2_5_vl", "internvl"])
+def test_a_gradient_to_the_projector_passes_the_language_model_and_not_the_tower(family_folder, name):
+    vlm = load.load(Model(name=str(family_folder(name))))
+    batch = load.probe(vlm.processor)
+    found = {}
+    for part in ("language", "projector", "vision"):
+        model = lora.add(vlm.model, Lora(parts=[part], rank=2))
+        found[part] = memory.estimate(model, batch, 0, memory.Layout(rows=1, width=2)).activations
+        found[part, "kept"] = kept_bytes(model.train(), batch)
+        model.unload()
+    assert 0.5 < found["projector"] / found["language"] < 1, "adapters keep their inputs too"
+    assert found["vision"] > 1.3 * found["projector"]
+    assert found["vision", "kept"] > 1.3 * found["projector", "kept"] > 0.8 * found["language", "kept"]
+
+
 def test_with_checkpointing_a_block_keeps_what_it_is_given(demo_vlm):
     """12 tokens in 4 blocks of the demo's language model, 192 wide: by hand."""
     model = lora.add(load.load(Model(name="demo")).model, Lora(rank=2))

@@ -116,3 +116,14 @@ def test_all_parameters_are_trained_also_where_the_tower_holds_unused_ones(train
     trained = {one["module"] for one in json.loads(run.report.read_text())["train"]["trained_modules"]}
     assert "model.vision_tower.encoder.layers.*.self_attn.q_proj" in trained
     assert not any(".head." in module for module in trained)
+
+
+def test_where_the_memory_of_a_gpu_does_not_suffice_the_error_says_what_helps(train, monkeypatch):
+    from transformers import Trainer
+
+    def too_much(*args, **kwargs):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(Trainer, "training_step", too_much)
+    with pytest.raises(UserError, match=r"CUDA out of memory. What helps, the cheapest first: 1. trainer.per_device"):
+        train()

@@ -27,6 +27,7 @@ CONFIGS = ROOT / "accelerate_configs"
 CLIPS = ROOT / "emovlm" / "demo" / "clips" / "train"
 COUNTS = {"happy": 14, "sad": 9, "fear": 6}
 STEPS, BATCH = 4, 4
+PIPED = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
 pytestmark = pytest.mark.slow
 
@@ -73,11 +74,19 @@ def start(config, asked, *options, program=("accelerate.commands.launch",), **ch
     command = [sys.executable, "-m", *program, *(["--config_file", str(CONFIGS / config)] if config else [])]
     return subprocess.Popen(
         [*command, *options, str(Path(__file__).with_name("scale_run.py")), json.dumps(asked)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        **PIPED,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **changes},
     )
+
+
+def ended(*launchers):
+    """What each said on stderr. None outlives the test."""
+    try:
+        return [launcher.communicate(timeout=300)[1] for launcher in launchers]
+    finally:
+        for launcher in launchers:
+            launcher.terminate()  # which ends its processes
+            launcher.wait()
 
 
 def free_port(ports=(0,)):
@@ -138,7 +147,7 @@ def test_an_engine_is_the_one_asked_for_and_changes_nothing(recipe, reference, t
     # Without a GPU accelerate leaves each process of FSDP alone, which emovlm refuses: see test_processes.py.
     forced = {"ACCELERATE_TORCH_DEVICE": "cpu"} if config == "fsdp2" else {}
     launcher = start(f"{config}.yaml", {**asked, "forced": bool(forced)}, "--main_process_port", "0", **forced)
-    said = launcher.communicate(timeout=300)[1]
+    [said] = ended(launcher)
     assert launcher.returncode == 0, said[-3000:]
     kind, stage, share = ENGINES[config]
     for rank in (0, 1):
@@ -187,7 +196,7 @@ def test_two_machines_a_death_and_the_resume(recipe, reference, tmp_path):
     }
     address = ["--main_process_ip", "127.0.0.1", "--main_process_port", str(free_port()), "--num_processes", "2"]
     launchers = [start("multi_node_zero3.yaml", asked, *address, "--machine_rank", str(rank)) for rank in (0, 1)]
-    said = [launcher.communicate(timeout=300)[1] for launcher in launchers]
+    said = ended(*launchers)
     assert time.time() - float((record / "fault").read_text()) < 60, "the others waited for a process that is gone"
     assert all(launcher.returncode for launcher in launchers)
     facts = json.loads((record / "facts-1.json").read_text())
@@ -226,10 +235,13 @@ def job(home, config, *arguments):
         "SLURM_GPUS_ON_NODE": "1",
     }
     script = ["bash", str(ROOT / "tools" / "slurm" / "train.sbatch"), str(CONFIGS / config)]
-    done = subprocess.run(
-        [*script, *arguments], cwd=home, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    started = subprocess.Popen([*script, *arguments], cwd=home, env=environment, start_new_session=True, **PIPED)
+    try:
+        said = started.communicate(timeout=300)[1]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGTERM)
+    assert started.returncode == 0, said[-3000:]
     logs = [path.read_text() for path in sorted((home / "slurm").rglob("stderr.log"))]
     assert len(logs) == 2, "a log for each process"
     assert "going on from checkpoint-2" in logs[0]
@@ -250,7 +262,7 @@ def test_a_machine_is_lost_and_the_other_goes_on(recipe, reference, tmp_path):
         # Short waits, for the test; the machine that keeps the rendezvous must not be the one that is lost.
         conf = f"--rdzv-conf=is_host={host},last_call_timeout=5,keep_alive_interval=1"
         launchers.append(start(None, asked, *options, conf, program=["torch.distributed.run"], ACCELERATE_USE_CPU="1"))
-    said = [launcher.communicate(timeout=300)[1] for launcher in launchers]
+    said = ended(*launchers)
     assert [launcher.returncode for launcher in launchers] == [0, -signal.SIGKILL], said[0][-3000:]
     assert "going on from checkpoint-2" in said[0]
     batches = [json.loads(line) for path in record.glob("rows-*.jsonl") for line in path.read_text().splitlines()]

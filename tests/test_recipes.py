@@ -55,4 +55,4 @@ def test_recipe_dry_runs_on_the_tiny_model(path, capsys):
 def test_study_plans(path):
     planned = studies.plan(studies.load(path), path)
     assert len(planned) > 2
-    assert len({entry.run.folder for entry in planned}) == len(planned)
+    assert len({(entry.run.folder, entry.key) for entry in planned}) == len(planned)

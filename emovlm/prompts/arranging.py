@@ -47,7 +47,7 @@ class Arranging:
             own, one_more = _part(clip, own_K), _part(clip, (*own_K, own_K[-1]))
             bare = self.length(own, {})
             frame_tokens, text_tokens = self.length(one_more, {}) - bare, self.length(own, texts) - bare
-        others = self.texts[self.partners[name]] if name in self.partners else {}
+        others = self.texts[self.partners[name]] if self.partners else {}
         return Given(own_K, between, texts, others, frame_tokens, text_tokens, self.seed, name)
 
 

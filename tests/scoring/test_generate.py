@@ -17,7 +17,8 @@ from emovlm.scoring.likelihood import label_scores
 def asked(request, small, demo_vlm, demo_rows):
     """(model, collator, four rows): with texts between the pictures of one clip, so that the others are padded."""
     rows = [dict(demo_rows[index]) for index in range(4)]
-    texts = {rows[1]["id"]: {0: ["brows down", "lips pressed"]}} if request.param == "images" else None
+    told = {row["id"]: {} for row in rows} | {rows[1]["id"]: {0: ["brows down", "lips pressed"]}}
+    texts = told if request.param == "images" else None
     collator = Collator(
         demo_vlm.processor, small(frames={"input": request.param}), ["happy", "sad"], with_answers=False, texts=texts
     )

@@ -17,7 +17,8 @@ CLASSES = ["happy", "happy surprise", "sad", "sadness", "neutral", "disgust"]
 def case(request, small, demo_vlm, demo_rows):
     recipe = small(frames={"input": request.param, "keep": 4}, prompt={"list_classes": True})
     rows = [{**demo_rows[index], "row": index} for index in range(4)]
-    texts = {rows[1]["id"]: {0: ["brows down", "lips pressed"]}} if request.param == "images" else None
+    told = {row["id"]: {} for row in rows} | {rows[1]["id"]: {0: ["brows down", "lips pressed"]}}
+    texts = told if request.param == "images" else None
     scoring = Collator(demo_vlm.processor, recipe, CLASSES, with_answers=False, texts=texts)
     training = Collator(demo_vlm.processor, recipe, CLASSES, with_answers=True, texts=texts)
     names = [scoring.answers.ids(name) for name in CLASSES]

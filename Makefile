@@ -6,10 +6,15 @@ READY := $(VENV)/ready
 # One thread a process: the tests start many, and the machine may have few cores.
 PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-all check format
+.PHONY: demo demo-time test test-all check format
 
 demo: $(READY)
 	$(BIN)/emovlm study recipes/demo/sampling.yaml
+
+# Short events between the keyframes: texts about the skipped frames, against their controls.
+demo-time: $(READY)
+	$(BIN)/emovlm enrich recipes/demo/enrichment.yaml
+	$(BIN)/emovlm study recipes/demo/enrichment.yaml
 
 test: check
 	$(PYTEST) -m "not slow" tests

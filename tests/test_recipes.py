@@ -1,5 +1,6 @@
 """Every recipe, found recursively, loads, dry-runs on the tiny model, and opens with command, cost and result."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 
 from emovlm import recipe as recipes
 from emovlm import study as studies
+from emovlm.data.sources import demo
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "recipes").rglob("*.yaml"))
@@ -38,14 +40,32 @@ def test_header_says_command_cost_and_result(path):
         assert f"# {word}" in text or f"{word} " in text, f"{path}: the header has no {word}"
 
 
+@pytest.fixture(scope="module")
+def few_clips(tmp_path_factory):
+    """A folder with two clips of each class in each split: texts of all the demo's clips would take minutes."""
+    folder, counts = tmp_path_factory.mktemp("few"), Counter()
+    for row in demo.load(set="micro"):
+        place = folder / row["split"] / row["label"] / f"{counts[row['split'], row['label']]}.mp4"
+        counts[row["split"], row["label"]] += 1
+        if counts[row["split"], row["label"]] <= 2:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(row["media"][0])
+    return folder
+
+
 @pytest.mark.parametrize("path", by_kind(study=False))
-def test_recipe_dry_runs_on_the_tiny_model(path, capsys):
+def test_recipe_dry_runs_on_the_tiny_model(path, capsys, few_clips, tmp_path, monkeypatch):
+    from emovlm.enrich.run import enrich
     from emovlm.train.dry_run import dry_run
 
-    found = recipes.load(path)
-    if found.data.source != "demo":
+    monkeypatch.setenv("EMOVLM_CACHE", str(tmp_path))
+    found = recipes.load(path).model_copy(update={"model": recipes.Model(name="demo")})
+    if found.enrich:
+        found = found.model_copy(update={"data": recipes.Data(source="folder", root=str(few_clips))})
+        assert not enrich(found).failed
+    elif found.data.source != "demo":
         found = found.model_copy(update={"data": recipes.Data(source="demo")})
-    dry_run(found.model_copy(update={"model": recipes.Model(name="demo")}))
+    dry_run(found)
     shown = capsys.readouterr().out
     assert "One prompt" in shown
     assert "language_model.layers.*" in shown

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from emovlm import UserError, __version__
-from emovlm.launch import quiet_libraries, relaunch, tell_failure
+from emovlm.launch import leave_processes, quiet_libraries, relaunch, tell_failure
 
 app = typer.Typer(
     help="Fine-tune vision-language models on long-tailed emotion data, and score them in a way that can be defended.",
@@ -284,6 +284,10 @@ def main() -> None:
     """Exit codes: 0 done, 2 the user's mistake (one line, no traceback), 1 ours."""
     try:
         app()
+    except SystemExit as end:  # how typer ends, also where all is well
+        if not end.code:
+            leave_processes()
+        raise
     except Exception as error:
         tell_failure(error)
         sys.exit(2 if isinstance(error, UserError) else 1)

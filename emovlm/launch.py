@@ -80,6 +80,13 @@ def tell_failure(error: Exception) -> None:
         Path(path).write_text(json.dumps({"message": said, "timestamp": int(time.time())}), encoding="utf-8")
 
 
+def leave_processes() -> None:
+    """End the group of processes where there is one: its threads abort an interpreter that ends before them."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
 def quiet_libraries() -> None:
     """One process speaks, and no warning about what the user cannot change."""
     if os.environ.get("RANK", "0") != "0":

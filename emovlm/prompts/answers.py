@@ -20,8 +20,15 @@ class Answers:
         whole = processor.apply_chat_template([*question, reply], tokenize=False)
         if PROBE not in whole:
             raise UserError("model.name: the chat template drops the assistant's turn, so no answer can be learnt")
+        before, _, after = whole.rpartition(PROBE)
         # Templates without an end mark after the answer (older LLaVA) end with the tokenizer's own.
-        self.end = whole.rpartition(PROBE)[2].strip() or self.tokenizer.eos_token
+        self.end = after.strip() or self.tokenizer.eos_token
+        # What a turn with an answer has before it, and a prompt has not: a blank (SmolVLM), which goes with the first
+        # word, or the end of an empty thought (Qwen3.5), which goes with the prompt.
+        lead = before[len(self.head) :] if before.startswith(self.head) else ""
+        self.opening = lead.rstrip(" ")
+        self.blank = lead[len(self.opening) :]
+        self.head += self.opening
         self.head_ids = self._ids(self.head)
         self.end_ids = self._ids(self.head + PROBE + self.end)[len(self._ids(self.head + PROBE)) :]
         if not self.end_ids:
@@ -29,7 +36,7 @@ class Answers:
 
     def text(self, answer: str) -> str:
         """What follows the prompt."""
-        return answer + self.end
+        return self.blank + answer + self.end
 
     def ids(self, answer: str) -> list[int]:
         """Token ids of the answer and its end-of-turn. UserError for an empty answer or one that holds an end."""

@@ -15,6 +15,7 @@ from emovlm import UserError
 from emovlm.frames.clip import Clip
 from emovlm.frames.look import look
 from emovlm.longtail.losses import IGNORED
+from emovlm.models.tokens import clip_cost, keeps_order
 from emovlm.prompts.answers import Answers
 from emovlm.prompts.arrangement import GapTexts, Texts
 from emovlm.prompts.arranging import Arranging
@@ -58,6 +59,13 @@ class Collator:
         self.as_video = recipe.frames.input == "video"
         if self.as_video and self.texts:
             raise UserError("enrich: texts go between pictures; set frames.input=images")
+        clip_cost(processor, 2, 56, 56, as_video=self.as_video)  # raises where the processor has no place for it
+        if not self.as_video and (self.texts or recipe.prompt.time_marks) and not keeps_order(processor):
+            what = "enrich: texts between pictures" if self.texts else "prompt.time_marks"
+            raise UserError(
+                f"{what}: the chat template of {type(processor).__name__} puts all pictures before all texts; set "
+                "frames.input=video, or leave the texts out and set prompt.time_marks=false"
+            )
 
     @property
     def epoch(self) -> int:
@@ -101,7 +109,8 @@ class Collator:
     def _prompt(self, clip: Clip, texts: GapTexts) -> str:
         marks = self.recipe.prompt.time_marks
         turn = user_turn(clip, self.question, as_video=self.as_video, time_marks=marks, gap_texts=texts)
-        return self.processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+        prompt = self.processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+        return prompt + self.answers.opening
 
     def _length(self, clip: Clip, texts: GapTexts) -> int:
         """Tokens of a prompt."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from emovlm import recipe as recipes
 from emovlm import run as runs
+from emovlm.launch import leave_processes
 from emovlm.train import callbacks, checkpoints, sft
 
 ASKED = json.loads(sys.argv[1])
@@ -83,3 +84,4 @@ def kill_while_writing():
 record_forward()
 kill_while_writing()
 sft.train(recipes.load(Path(ASKED["recipe"])), runs.RunFolder(Path(ASKED["folder"])), resume=bool(ASKED.get("resume")))
+leave_processes()

@@ -123,6 +123,8 @@ shard_small_weights()
 watch_start()
 watch_forward()
 watch_scoring()
+# One start for several commands: the first must not take the processes away from the next.
+leave_processes, cli.leave_processes = cli.leave_processes, lambda: None
 for number, command in enumerate(ASKED["commands"], 1):
     if "cut_back" in ASKED and number == len(ASKED["commands"]):
         cut_back(*ASKED["cut_back"])
@@ -132,3 +134,4 @@ for number, command in enumerate(ASKED["commands"], 1):
     except SystemExit as end:
         if end.code:
             raise
+leave_processes()

@@ -35,10 +35,12 @@ import sys
 from pathlib import Path
 from emovlm import recipe as recipes
 from emovlm import run as runs
+from emovlm.launch import leave_processes
 from emovlm.train.sft import train
 
 for path in sorted(Path(sys.argv[1]).glob("*.yaml")):
     train(recipes.load(path), runs.RunFolder(path.with_suffix("")))
+leave_processes()
 """
 
 pytestmark = pytest.mark.slow

@@ -70,7 +70,10 @@ class Captioner:
 
         model, processor, answers = self._opened()
         turns = [[{"role": "user", "content": [_item(item) for item in content]}] for content in contents]
-        prompts = [processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True) for turn in turns]
+        prompts = [
+            processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True) + answers.opening
+            for turn in turns
+        ]
         images = [
             [torch.from_numpy(item).permute(2, 0, 1) for item in content if not isinstance(item, str)]
             for content in contents

@@ -121,7 +121,7 @@ def test_among_the_first_layers_only_the_losses_import_torch():
 
 def test_four_hops_from_command_to_loss():
     """cli.train -> train.sft.train -> (Trainer) -> compute_loss -> a function of longtail/losses.py."""
-    source = (ROOT / "emovlm" / "cli.py").read_text()
+    source = (ROOT / "emovlm" / "cli" / "training.py").read_text()
     assert "from emovlm.train.sft import train as train_run" in source
     tree = ast.parse((ROOT / "emovlm" / "train" / "sft.py").read_text())
     trainer = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "LongTailTrainer")

@@ -171,7 +171,7 @@ def test_a_run_that_was_stopped_while_it_was_scored_goes_on_there(small, tmp_pat
     runs.begin(recipe, run)
     run.adapter.mkdir()
     did = []
-    monkeypatch.setattr(cli, "quiet_libraries", lambda: None)
+    monkeypatch.setattr(cli.training, "quiet_libraries", lambda: None)
     monkeypatch.setattr("emovlm.train.sft.train", lambda *args, **kwargs: did.append("train"))
     monkeypatch.setattr("emovlm.evaluate.evaluator.evaluate", lambda *args, **kwargs: did.append("evaluate"))
     monkeypatch.setattr("emovlm.report.folders.load", lambda folder: None)

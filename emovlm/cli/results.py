@@ -1,0 +1,71 @@
+"""What is made of runs: evaluate, report, compare."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emovlm import UserError
+from emovlm.cli.arguments import Launch, Overrides, Split
+from emovlm.launch import quiet_libraries, relaunch
+
+
+def evaluate(
+    recipe: Annotated[Path, typer.Argument(metavar="RUN|RECIPE", help="A run folder, or a recipe.")],
+    overrides: Overrides = None,
+    split: Split = None,
+    launch: Launch = None,
+) -> None:
+    """Score a run's checkpoint on a split, or the model as it is (train=none)."""
+    from emovlm import recipe as recipes
+    from emovlm import run as runs
+
+    if recipe.is_dir():
+        foreign = [override for override in overrides or [] if not override.startswith("evaluate.")]
+        if foreign:
+            raise UserError(
+                f"{foreign[0]}: a run folder is scored as it was trained, or its numbers would change their meaning; "
+                "with a recipe and another output= anything can be varied"
+            )
+        run = runs.RunFolder(recipe)
+        found = recipes.load(run.recipe, overrides)
+    else:
+        found = recipes.load(recipe, overrides)
+        run = runs.folder_of(found, recipe)
+    if launch:
+        relaunch(launch)
+    quiet_libraries()
+    from emovlm.evaluate.evaluator import evaluate as evaluate_run
+    from emovlm.report.folders import load as load_results
+    from emovlm.report.tables import print_table
+
+    evaluate_run(found, run, split=split)
+    print_table(load_results(run.folder), key=runs.evaluation_key(found.evaluate, split or found.evaluate.split))
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A run folder or a study folder.")],
+) -> None:
+    """Write report.html again from the files of a run or a study."""
+    from emovlm.report.page import write_page
+
+    typer.echo(f"report: {write_page(folder)}")
+
+
+def compare(
+    folders: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Run folders, or folders of seeds.")],
+    key: Annotated[str | None, typer.Option(help="The evaluation, such as test-likelihood.")] = None,
+) -> None:
+    """Compare runs on the same clips with the first one, by tests that know who is in the clips."""
+    from rich.console import Console
+
+    from emovlm.report.compare import compare as compare_runs
+
+    table, notes = compare_runs(folders, key)
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(table)
+    for note in notes:
+        console.print(note, markup=False, highlight=False)

@@ -1,0 +1,78 @@
+"""The contract of a source of a known data set, over its official layout. Sources and layouts are found, not listed."""
+
+import importlib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from emovlm import lookup
+from emovlm.data.tables import load_rows
+from emovlm.recipe import Data
+
+from . import layouts
+
+# These read what anybody has, not the layout of one set; and the demo is its own layout.
+GENERAL = {"jsonl", "folder", "demo", "hub"}
+
+
+@pytest.fixture(scope="module", params=layouts.names())
+def known(request, tmp_path_factory):
+    """(name, layout module, arguments of the data: section)"""
+    layout = layouts.module(request.param)
+    return request.param, layout, layout.write(tmp_path_factory.mktemp(request.param))
+
+
+def load(name, args):
+    return load_rows(Data.model_validate({"source": name, **args}))
+
+
+def counts(by_split):
+    return {split: Counter(row.get("label") for row in rows) for split, rows in by_split.items()}
+
+
+def test_every_source_of_a_known_set_has_a_layout():
+    assert set(lookup.SOURCE.names()) - GENERAL == set(layouts.names())
+
+
+def test_the_rows_of_the_layout(known):
+    name, layout, args = known
+    by_split, classes = load(name, args)
+    rows = [row for part in by_split.values() for row in part]
+    source = importlib.import_module(f"emovlm.data.sources.{name}")
+    assert len({row["id"] for row in rows}) == len(rows)
+    assert classes == args.get("classes", source.CLASSES)
+    assert {row["label"] for row in rows if "label" in row} == set(classes)
+    for row in rows:
+        assert row["media"]
+        assert all(Path(path).is_file() for path in row["media"])
+    found = counts(by_split)
+    if "all" in layout.COUNTS:
+        found = {"all": sum(found.values(), Counter())}
+    assert found == layout.COUNTS
+
+
+def test_no_subject_is_in_two_splits(known):
+    name, _, args = known
+    by_split, _ = load(name, args)
+    with_subject = [row for part in by_split.values() for row in part if row.get("subject")]
+    if not with_subject:
+        pytest.skip("the set names no subjects")
+    assert len(by_split) > 1
+    splits = {(row["subject"], split) for split, rows in by_split.items() for row in rows if row.get("subject")}
+    assert len(splits) == len({subject for subject, _ in splits})
+
+
+def test_every_row_is_tested_in_one_fold(known):
+    name, layout, args = known
+    if not hasattr(layout, "FOLDS"):
+        pytest.skip("the set ships no folds")
+    tested = Counter()
+    everything = set()
+    for fold in range(1, layout.FOLDS + 1):
+        by_split, _ = load(name, args | {"fold": fold})
+        assert not {row["id"] for row in by_split["train"]} & {row["id"] for row in by_split["test"]}
+        tested.update(row["id"] for row in by_split["test"])
+        everything |= {row["id"] for rows in by_split.values() for row in rows}
+    assert set(tested) == everything
+    assert set(tested.values()) == {1}

@@ -63,14 +63,6 @@ def read_jsonl(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
         yield {key.strip(): value for key, value in row.items()}, place
 
 
-def missing_file(path: Path, written: str, place: str) -> UserError:
-    """The error for a row that names a file which is not there."""
-    if path.is_dir():
-        return UserError(f"{place}: '{written}' is a folder; name its pictures in the column file_names (or media)")
-    hint = "write / instead of \\" if "\\" in written else "correct the row or add the file"
-    return UserError(f"{place}: names '{written}', but there is no file {path}; {hint}")
-
-
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     row = dict(pairs)
     if len(row) != len(pairs):

@@ -6,20 +6,23 @@
 
 In a table `file_name` (one video or picture) or `file_names` (pictures of one clip: a JSON list, names separated by
 semicolons, or a folder of frames, taken in the order of their numbers) is relative to the table. `metadata.jsonl` is as
-good as `metadata.csv`. A folder per class says no subject: give a table, or split by `data.splits.unit: id`.
+good as `metadata.csv`. A folder per class says no subject: give a table, or split by `data.splits.unit: id`. Paths of a
+table stay inside the root (data/mediafiles.py); `data.outside: true` allows others.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 from emovlm import UserError
 from emovlm.data import labels
+from emovlm.data.mediafiles import located, missing_file
 from emovlm.data.schema import PLACE
-from emovlm.data.tablefile import missing_file, read_csv, read_jsonl
+from emovlm.data.tablefile import read_csv, read_jsonl
 
 SPLIT_FOLDERS = {"train": "train", "validation": "validation", "val": "validation", "valid": "validation"}
 SPLIT_FOLDERS |= {"dev": "validation", "test": "test"}
@@ -33,17 +36,17 @@ VIDEOS = frozenset(
 LITTER = frozenset({"thumbs.db", "desktop.ini"})
 
 
-def load(root: str, names: dict[str, str] | None = None) -> list[dict]:
+def load(root: str, names: dict[str, str] | None = None, outside: bool = False) -> list[dict]:
     """The rows. names: folder name or label code -> class name, where classes are numbered. Raises UserError."""
     top, table = Path(root).expanduser(), labels.name_table(names)
     if not top.is_dir():
         raise UserError(f"data.root: '{root}': no such folder (from {Path.cwd()})")
     if _metadata(top) is not None:
-        return _rows(top, top, None, table)
+        return _rows(top, top, None, table, outside)
     folders = [path for path in _visible(top) if path.is_dir()]
     splits = [path for path in folders if path.name.lower() in SPLIT_FOLDERS]
     if not splits:
-        return _rows(top, top, None, table)
+        return _rows(top, top, None, table, outside)
     others = [path.name for path in folders if path not in splits]
     if others:
         raise UserError(f"{top}: folders of splits ({splits[0].name}) beside others ({others[0]}); move one kind away")
@@ -53,13 +56,13 @@ def load(root: str, names: dict[str, str] | None = None) -> list[dict]:
         if split in meant:
             raise UserError(f"{top}: '{meant[split]}' and '{path.name}' both mean the split '{split}'; keep one")
         meant[split] = path.name
-    return [row for path in splits for row in _rows(top, path, SPLIT_FOLDERS[path.name.lower()], table)]
+    return [row for path in splits for row in _rows(top, path, SPLIT_FOLDERS[path.name.lower()], table, outside)]
 
 
-def _rows(top: Path, folder: Path, split: str | None, names: dict[str, str] | None) -> list[dict]:
+def _rows(top: Path, folder: Path, split: str | None, names: dict[str, str] | None, outside: bool) -> list[dict]:
     """The rows of one split (or of all, split None) whose table or class folders lie in `folder`."""
     metadata = _metadata(folder)
-    rows = _table_rows(top, metadata, names) if metadata is not None else _class_rows(top, folder, names)
+    rows = _table_rows(top, metadata, outside) if metadata is not None else _class_rows(top, folder, outside)
     if not rows:
         raise UserError(f"{folder}: no clip found; looked for metadata.csv, metadata.jsonl and a folder per class")
     for row in rows:
@@ -78,7 +81,7 @@ def _metadata(folder: Path) -> Path | None:
     return found[0] if found else None
 
 
-def _class_rows(top: Path, folder: Path, names: dict[str, str] | None) -> list[dict]:
+def _class_rows(top: Path, folder: Path, outside: bool) -> list[dict]:
     rows = []
     for entry in _visible(folder):
         if entry.is_file():
@@ -91,7 +94,8 @@ def _class_rows(top: Path, folder: Path, names: dict[str, str] | None) -> list[d
         if not files:
             raise UserError(f"{entry}: this folder holds no clip, so it is no class; fill it or move it away")
         for file in files:
-            row = {"id": file.relative_to(top).as_posix(), "media": [str(file.absolute())]}
+            path = located(str(entry.absolute()), file.name, str(file), str(top.absolute()), outside=outside)
+            row = {"id": file.relative_to(top).as_posix(), "media": [path]}
             rows.append(row | {"label": entry.name, PLACE: str(file)})
     return rows
 
@@ -107,18 +111,22 @@ def _is_class_file(file: Path, folder: Path) -> bool:
     return True
 
 
-def _table_rows(top: Path, metadata: Path, names: dict[str, str] | None) -> list[dict]:
+def _table_rows(top: Path, metadata: Path, outside: bool) -> list[dict]:
     rows = []
+    root, folder = str(top.absolute()), str(metadata.parent.absolute())
     pairs = read_csv(metadata) if metadata.suffix == ".csv" else read_jsonl(metadata)
     for values, place in pairs:
         written = _file_names(values, place)
-        files = [file for name in written for file in _expand(metadata.parent, name, place, "file_names" in values)]
+        paths = [located(folder, name, place, root, outside=outside) for name in written]
+        media: list[str] = []
+        for path, name in zip(paths, written, strict=True):
+            media += _expand(path, name, place, root, several="file_names" in values, outside=outside)
         row: dict[str, Any] = {key: value for key, value in values.items() if key not in ("file_name", "file_names")}
         if not row.get("id"):
-            row["id"] = (metadata.parent / written[0]).relative_to(top).as_posix()
+            row["id"] = written[0] if os.path.isabs(written[0]) else os.path.relpath(paths[0], root)
         if row.get("track"):
-            row["track"] = str((metadata.parent / str(row["track"]).strip()).absolute())
-        rows.append(row | {"media": [str(file.absolute()) for file in files], PLACE: place})
+            row["track"] = located(folder, str(row["track"]).strip(), place, root, outside=outside)
+        rows.append(row | {"media": media, PLACE: place})
     return rows
 
 
@@ -138,16 +146,15 @@ def _file_names(values: dict[str, Any], place: str) -> list[str]:
     return found
 
 
-def _expand(folder: Path, written: str, place: str, several: bool) -> list[Path]:
-    path = folder / written
-    if path.is_file():
-        return [path]
-    if several and path.is_dir():
-        frames = [file for file in _visible(path) if file.suffix.lower() in PICTURES]
-        if frames:
-            return frames
-        raise UserError(f"{place}: the folder '{written}' holds no picture")
-    raise missing_file(path, written, place)
+def _expand(path: str, written: str, place: str, root: str, *, several: bool, outside: bool) -> list[str]:
+    if several and os.path.isdir(path):
+        frames = [file.name for file in _visible(Path(path)) if file.suffix.lower() in PICTURES]
+        if not frames:
+            raise UserError(f"{place}: the folder '{written}' holds no picture")
+        return [located(path, name, place, root, outside=outside) for name in frames]
+    if not os.path.isfile(path):
+        missing_file(path, written, place)
+    return [path]
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -3,19 +3,22 @@
     {"id": "0001", "media": "clips/0001.mp4", "label": "happy", "subject": "07"}
 
 `media` is a path, or a list of pictures, relative to the file's folder; the other columns are those of data/schema.py.
+A relative path stays inside that folder (data/mediafiles.py); `data.outside: true` allows others.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from emovlm import UserError
 from emovlm.data import labels
+from emovlm.data.mediafiles import located, missing_file
 from emovlm.data.schema import PLACE, SPLITS
-from emovlm.data.tablefile import missing_file, read_jsonl
+from emovlm.data.tablefile import read_jsonl
 
 
-def load(root: str, names: dict[str, str] | None = None) -> list[dict]:
+def load(root: str, names: dict[str, str] | None = None, outside: bool = False) -> list[dict]:
     """The rows. names: label code -> class name, for sets that number their classes. Raises UserError."""
     table = labels.name_table(names)
     path = Path(root).expanduser()
@@ -27,11 +30,11 @@ def load(root: str, names: dict[str, str] | None = None) -> list[dict]:
         raise UserError(f"data.root: '{root}': no such file or folder (from {Path.cwd()})")
     if not files:
         raise UserError(f"data.root: '{root}' has none of {', '.join(f'{split}.jsonl' for split in SPLITS)}")
-    return [row for file, split in files for row in _rows(file, split, table)]
+    return [row for file, split in files for row in _rows(file, split, table, outside)]
 
 
-def _rows(file: Path, split: str | None, names: dict[str, str] | None) -> list[dict]:
-    rows = []
+def _rows(file: Path, split: str | None, names: dict[str, str] | None, outside: bool) -> list[dict]:
+    rows, folder = [], str(file.parent.absolute())
     for values, place in read_jsonl(file):
         media = values.get("media")
         written = [media] if isinstance(media, str) else media
@@ -40,9 +43,9 @@ def _rows(file: Path, split: str | None, names: dict[str, str] | None) -> list[d
                 f"{place}: media {media!r}: a path or a list of paths is needed (keys: {', '.join(values)})"
             )
         row = {"id": ",".join(written), **values, PLACE: place}
-        row["media"] = [str(_existing(file.parent, part, place)) for part in written]
+        row["media"] = [_existing(folder, part, place, outside) for part in written]
         if row.get("track"):
-            row["track"] = str((file.parent / str(row["track"]).strip()).absolute())
+            row["track"] = located(folder, str(row["track"]).strip(), place, folder, outside=outside, absolute=True)
         row["label"] = labels.class_name(values.get("label"), place, names)
         if split is not None:
             row["split"] = split
@@ -52,8 +55,8 @@ def _rows(file: Path, split: str | None, names: dict[str, str] | None) -> list[d
     return rows
 
 
-def _existing(folder: Path, written: str, place: str) -> Path:
-    path = (folder / written.strip()).absolute()
-    if not path.is_file():
-        raise missing_file(path, written, place)
+def _existing(folder: str, written: str, place: str, outside: bool) -> str:
+    path = located(folder, written.strip(), place, folder, outside=outside, absolute=True)
+    if not os.path.isfile(path):
+        missing_file(path, written, place)
     return path

@@ -1,0 +1,80 @@
+"""From what an annotation writes to the file: it lies inside the root, and it is there.
+
+An annotation may come from elsewhere, so a path that leads out of its folder is refused by name: by `..`, by a symbolic
+link, and in a `folder` (whose convention is relative paths) by being absolute. A jsonl is the user's own list: absolute
+paths in it are meant. `data.outside: true` allows all of them. The root itself may be a link.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from emovlm import UserError
+
+Missing = dict[str, UserError]
+_missing: ContextVar[Missing | None] = ContextVar("missing", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[Missing]:
+    """Within it a file that is not there is kept, by its path, where it would be raised at once."""
+    found: Missing = {}
+    token = _missing.set(found)
+    try:
+        yield found
+    finally:
+        _missing.reset(token)
+
+
+def missing_file(path: str | os.PathLike[str], written: str, place: str) -> None:
+    """Raise the UserError of a row that names a file which is not there, or keep it (see `collecting`)."""
+    if os.path.isdir(path):
+        raise UserError(f"{place}: '{written}' is a folder; name its pictures in the column file_names (or media)")
+    hint = "write / instead of \\" if "\\" in written else "correct the row or add the file"
+    error = UserError(f"{place}: names '{written}', but there is no file {path}; {hint}")
+    found = _missing.get()
+    if found is None:
+        raise error
+    found[str(path)] = error
+
+
+def located(folder: str, written: str, place: str, root: str, *, outside: bool, absolute: bool = False) -> str:
+    """The absolute path of `written`, relative to `folder` inside `root`. Raises UserError where it leads out.
+
+    outside: the recipe allows that. absolute: absolute paths are meant, wherever they lead. Nothing need be there.
+    """
+    if "\0" in written:
+        raise UserError(f"{place}: the path {written!r} has a zero byte in it")
+    path = os.path.join(folder, written)
+    if outside or (absolute and os.path.isabs(written)):
+        return path
+    if os.path.isabs(written):
+        raise _leaves(place, written, root, "is absolute")
+    if ".." in written.split("/") and not _within(os.path.normpath(path), os.path.normpath(root)):
+        raise _leaves(place, written, root, "leads out of it by ..")
+    if not _within(_real(os.path.dirname(path)), _real(root)) or (
+        os.path.islink(path) and not _within(os.path.realpath(path), _real(root))
+    ):
+        raise _leaves(place, written, root, "leads out of it by a symbolic link")
+    return path
+
+
+def _leaves(place: str, written: str, root: str, how: str) -> UserError:
+    return UserError(
+        f"{place}: the path '{written}' {how}; paths stay inside {root}: move the file there, or set data.outside: true"
+        " if you trust this annotation"
+    )
+
+
+def _within(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip("/") + "/")
+
+
+@functools.lru_cache(maxsize=100_000)
+def _real(folder: str) -> str:
+    """Of folders alone: a million files lie in few of them."""
+    return os.path.realpath(folder)

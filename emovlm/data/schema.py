@@ -16,7 +16,8 @@ PLACE = "_place"
 SPLITS = ("train", "validation", "test")
 TEXTS = ("id", "subject", "source", "text", "answer", "track")
 SECONDS = ("start_s", "end_s", "onset_s", "apex_s", "offset_s", "half_onset_s", "half_offset_s")
-KNOWN = ("id", "media", "label", "soft_label", "split", *TEXTS[1:], *SECONDS, "action_units", "box")
+# `fps`: of pictures that are the frames of a film, so that their times are seconds.
+KNOWN = ("id", "media", "label", "soft_label", "split", *TEXTS[1:], *SECONDS, "fps", "action_units", "box")
 # Given as a text, a list of these is cut at blanks, commas, semicolons and plus signs: "AU6+AU12".
 _UNIT_CUT = re.compile(r"[\s,;+]+")
 _NUMBERS_CUT = re.compile(r"[\s,;]+")
@@ -58,6 +59,11 @@ def _typed(column: str, value: Any, place: str) -> Any:
         return str(value)
     if column in SECONDS:
         return number(value, column, place)
+    if column == "fps":
+        rate = number(value, column, place)
+        if rate <= 0:
+            raise UserError(f"{place}: fps {value!r} must be above 0: pictures a second")
+        return rate
     if column == "action_units":
         units = [unit for unit in _UNIT_CUT.split(value) if unit] if isinstance(value, str) else value
         if not isinstance(units, list) or not all(isinstance(unit, str) for unit in units):
@@ -135,6 +141,7 @@ def features(columns: list[str], classes: list[str]) -> dict[str, Any]:
         "media": datasets.List(text),
         "label": datasets.ClassLabel(names=classes),
         "soft_label": datasets.List(seconds),
+        "fps": seconds,
         "action_units": datasets.List(text),
         "box": datasets.List(seconds),
     }

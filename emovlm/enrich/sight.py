@@ -75,7 +75,7 @@ def key(row: Mapping[str, Any], recipe: Recipe) -> str:
     Raises ClipError for a file that cannot be read.
     """
     frames = recipe.frames.model_dump(mode="json", exclude={"input", "cache", "cache_gb"})
-    named = ["start_s", "end_s"]
+    named = ["start_s", "end_s", "fps"]
     if needs(lookup.resolve(lookup.POLICY, recipe.frames.pick), "annotations"):
         named += ANNOTATIONS
     by_box = frames.get("crop") == "box"

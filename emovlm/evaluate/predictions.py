@@ -74,6 +74,7 @@ def row_of(row: Mapping[str, Any], classes: Sequence[str], times_s: Sequence[flo
         "media": row["media"],
         "start_s": row.get("start_s"),
         "end_s": row.get("end_s"),
+        "fps": row.get("fps"),
         **{"scores": [], "text": None, "parsed": None, **answer},
         "times_s": [round(float(time_s), 6) for time_s in times_s],
         "hit": event_hit(row, times_s),

@@ -148,24 +148,28 @@ def at(folder: Path, max_gb: float) -> Cache:
 
 @dataclass(frozen=True)
 class Part:
-    """The part of a clip that is looked at: its span in time and its crop in space, as decode.read has them."""
+    """The part of a clip that is looked at: its span in time and its crop in space, as decode.read has them.
+
+    fps: the clock of pictures.
+    """
 
     media: list[str]
     start_s: float | None = None
     end_s: float | None = None
     crop: Box | None = None
+    fps: float | None = None
 
 
 def read(
     cache: Cache | None, part: Part, choose: Choose, *, max_pixels: int, rough: bool = False, every: bool = False
 ) -> Clip:
     """What `decode.read` gives, to the last bit. every: keep all frames, because the next choice will be another."""
-    shown = {"start_s": part.start_s, "end_s": part.end_s, "crop": part.crop, "max_pixels": max_pixels, "rough": rough}
-    decoded = functools.partial(decode.read, part.media, **shown)
+    span_s = {"start_s": part.start_s, "end_s": part.end_s, "fps": part.fps}
+    decoded = functools.partial(decode.read, part.media, **span_s, crop=part.crop, max_pixels=max_pixels, rough=rough)
     content = None if cache is None else content_of(part.media)
     if cache is None or content is None:
         return decoded(choose)
-    span = (content, part.start_s, part.end_s)
+    span = (content, part.start_s, part.end_s, part.fps)
 
     def frames_key(indices: np.ndarray) -> str:
         return key_of("frames", *span, part.crop, max_pixels, rough, "all" if every else indices.tolist())

@@ -28,8 +28,8 @@ class Clip:
 
     frames_THWC: uint8, upright, square pixels, all of one size.
     times_s_T: float64, seconds from the first visible frame of the FILE (so that they compare with `apex_s` and the
-        like), ascending. For pictures 0, 1, 2, ... and no seconds at all.
-    timed: False for pictures, whose times are only an order.
+        like), ascending. For pictures without an `fps` 0, 1, 2, ... and no seconds at all.
+    timed: False for pictures without an `fps`, whose times are only an order.
     num_visible: visible frames there were to choose from (in the asked span).
     crop: the part of the picture that the frames show, by `frames.crop`; None for all of it.
     """

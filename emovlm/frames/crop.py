@@ -70,7 +70,8 @@ def _row_box(row: Mapping[str, Any]) -> Box:
 def _face_boxes(part: Part, cache: Cache | None) -> tuple[list[Box], list[Box]]:
     """(faces_K, eyes_K) of the one person of the clip, where it is seen in the sampled frames: faces.one_person."""
     content = None if cache is None else caches.content_of(part.media)
-    key = caches.key_of("face", content, part.start_s, part.end_s, SAMPLED_FRAMES, SAMPLED_PIXELS, faces.version())
+    span = (content, part.start_s, part.end_s, part.fps)
+    key = caches.key_of("face", *span, SAMPLED_FRAMES, SAMPLED_PIXELS, faces.version())
     known = cache.get(key) if cache is not None and content is not None else None
     if known is None:
         clip = caches.read(None, part, _sampled, max_pixels=SAMPLED_PIXELS)

@@ -35,6 +35,7 @@ def read(
     *,
     start_s: float | None = None,
     end_s: float | None = None,
+    fps: float | None = None,
     max_pixels: int,
     crop: Box | None = None,
     rough: bool = False,
@@ -43,51 +44,49 @@ def read(
 
     media: one video, or one or more pictures (told apart by content). start_s, end_s: the span to look at, seconds
     from the file's first visible frame; a frame belongs to it if it begins in it, and where none does, the frame that
-    is on display at start_s. max_pixels: the most pixels of a frame, square and upright; larger ones are shrunk.
+    is on display at start_s. fps: of pictures that are the frames of a film; a video has its own clock.
+    max_pixels: the most pixels of a frame, square and upright; larger ones are shrunk.
     crop: the part of the upright picture that is shown, the same in all frames; all its pixels go into the budget.
     rough: shrink in a hurry, for thumbnails. Raises ClipError.
     """
     view = View(max_pixels, crop, rough)
-    asked_s = _span_of(media, start_s, end_s)
-    if asked_s is None:
-        return pictures.read_pictures(media, choose, view)
+    still, asked_s = _asked(media, start_s, end_s)
+    if still:
+        return pictures.read_pictures(media, choose, view, pictures.clock(media, fps, asked_s))
     return video.read_video(os.path.abspath(media[0]), choose, asked_s, view)
 
 
 def glance(
-    media: list[str], *, start_s: float | None = None, end_s: float | None = None
+    media: list[str], *, start_s: float | None = None, end_s: float | None = None, fps: float | None = None
 ) -> tuple[np.ndarray, tuple[float, float], bool]:
     """(times_s_T, span_s, timed) of what `read` would choose from, by the packets alone: nothing is decoded.
 
     For surveys of a data set. The few files whose packets mislead (frames that an edit list hides, damage) are told
     by decoding alone. Raises ClipError.
     """
-    asked_s = _span_of(media, start_s, end_s)
-    if asked_s is None:
-        return np.arange(len(media), dtype=np.float64), (0.0, float(len(media))), False
+    still, asked_s = _asked(media, start_s, end_s)
+    if still:
+        clock = pictures.clock(media, fps, asked_s)
+        return clock.times_s_T, clock.span_s, clock.timed
     seen = video.glance(os.path.abspath(media[0]), asked_s)
     if not seen.pts_T:
         raise ClipError(f"{media[0]}: {video.nothing_there(seen, asked_s)}")
     return seen.times_s_T(), seen.span_s(asked_s), True
 
 
-def _span_of(media: list[str], start_s: float | None, end_s: float | None) -> tuple[float, float] | None:
-    """The span that is asked of a video; None for pictures. Raises ClipError for what is neither."""
+def _asked(media: list[str], start_s: float | None, end_s: float | None) -> tuple[bool, tuple[float, float]]:
+    """(are these pictures, the span that is asked of them). Raises ClipError for what is neither pictures nor video."""
     assert media, "a row without media passed the checks of data/"
     for path in media:
         _check_file(path)
     still = [pictures.is_picture(path) for path in media]
-    if all(still):
-        if start_s is not None or end_s is not None:
-            raise ClipError(f"{media[0]}: a span (start_s, end_s) was asked of pictures, which have no clock")
-        return None
-    if len(media) > 1:
+    if len(media) > 1 and not all(still):
         odd = media[still.index(False)]
         raise ClipError(f"{odd}: is not a readable picture; a clip is one video, or one or more pictures")
     begin_s, stop_s = 0.0 if start_s is None else start_s, float("inf") if end_s is None else end_s
     if not 0 <= begin_s < stop_s:
         raise ClipError(f"{media[0]}: the span from {start_s} s to {end_s} s is empty or begins before the clip")
-    return begin_s, stop_s
+    return all(still), (begin_s, stop_s)
 
 
 def _check_file(path: str) -> None:

@@ -58,7 +58,8 @@ def glance(row: Mapping[str, Any], frames: Frames, key: tuple[int, int, str] | N
     asked = _prepare(row, frames, key)
     whole = asked.part.crop is None
     if not asked.looks:
-        times_s_T, span_s, timed = decode.glance(asked.part.media, start_s=asked.part.start_s, end_s=asked.part.end_s)
+        part = asked.part
+        times_s_T, span_s, timed = decode.glance(part.media, start_s=part.start_s, end_s=part.end_s, fps=part.fps)
         return Glance(times_s_T, span_s, asked.choose(times_s_T, span_s), timed, whole)
     last: list[Any] = []
 
@@ -83,7 +84,7 @@ class _Asked:
 
 def _prepare(row: Mapping[str, Any], frames: Frames, key: tuple[int, int, str] | None) -> _Asked:
     cache = None if frames.cache is None else caches.at(frames.cache, frames.cache_gb)
-    part = Part(row["media"], row.get("start_s"), row.get("end_s"))
+    part = Part(row["media"], row.get("start_s"), row.get("end_s"), fps=row.get("fps"))
     cut = crop.cut_of(row, part, frames.crop, frames.crop_margin, cache)
     part = replace(part, crop=cut.box)
     policy = lookup.resolve(lookup.POLICY, frames.pick)

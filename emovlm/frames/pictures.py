@@ -1,8 +1,14 @@
-"""Pictures as a clip: one photograph, or several in the order given. Their times are 0, 1, 2, ... and no seconds."""
+"""Pictures as a clip: one photograph, or several in the order given.
+
+Where the row says their `fps` they are the frames of a film, and their times are seconds; without it they are 0, 1, 2,
+... and no seconds.
+"""
 
 from __future__ import annotations
 
+import math
 import os
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -35,26 +41,63 @@ def is_picture(path: str) -> bool:
         return False
 
 
-def read_pictures(paths: list[str], choose: Choose, view: View) -> Clip:
+@dataclass(frozen=True)
+class Clock:
+    """Which of the pictures belong to the asked span, and when they are shown; seconds where there is an `fps`.
+
+    first: the number of pictures before the span.
+    """
+
+    times_s_T: np.ndarray
+    span_s: tuple[float, float]
+    first: int
+    timed: bool
+
+
+def clock(paths: list[str], fps: float | None, asked_s: tuple[float, float]) -> Clock:
+    """Picture k is on display from k / fps to (k + 1) / fps.
+
+    A picture belongs to the span if it begins in it; where none does, the one on display at its start. Raises
+    ClipError for a span that begins after the last picture, or that is asked of pictures without an fps.
+    """
+    if fps is None:
+        if asked_s != (0.0, math.inf):
+            raise ClipError(
+                f"{paths[0]}: a span (start_s, end_s) was asked of pictures, which have no clock without fps"
+            )
+        return Clock(np.arange(len(paths), dtype=np.float64), (0.0, float(len(paths))), 0, timed=False)
+    starts_s_N, end_s = np.arange(len(paths)) / fps, len(paths) / fps
+    if asked_s[0] >= end_s:
+        raise ClipError(
+            f"{paths[0]}: no picture is on display from {asked_s[0]} s to {asked_s[1]} s; at {fps:g} a second the last "
+            f"of the {len(paths)} ends at {end_s:.3f} s"
+        )
+    inside = np.flatnonzero((starts_s_N >= asked_s[0]) & (starts_s_N < asked_s[1]))
+    if not len(inside):
+        inside = np.flatnonzero(starts_s_N <= asked_s[0])[-1:]
+    return Clock(starts_s_N[inside], (asked_s[0], min(asked_s[1], end_s)), int(inside[0]), timed=True)
+
+
+def read_pictures(paths: list[str], choose: Choose, view: View, seen: Clock) -> Clip:
     """The chosen pictures, all at the size of the first of them. Raises ClipError, also for unlike aspects."""
-    times_s_T = np.arange(len(paths), dtype=np.float64)
-    indices = choose(times_s_T, (0.0, float(len(paths))))
+    indices = choose(seen.times_s_T, seen.span_s)
+    shown = [paths[seen.first + index] for index in indices]
     frames: list[np.ndarray] = []
     shape: tuple[int, int] = (0, 0)
     size: tuple[int, int] = (0, 0)
-    for index in indices:
-        picture = _upright(paths[index])
+    for path in shown:
+        picture = _upright(path)
         part = view.part_px(picture.size, None)
         if not frames:
             shape = picture.size
             size = geometry.fitted_size(part[2] - part[0], part[3] - part[1], None, view.max_pixels)
         elif not geometry.same_shape(picture.size, shape):
             raise ClipError(
-                f"{paths[index]}: is {picture.width}x{picture.height} and the clip's first picture, "
-                f"{paths[indices[0]]}, has another aspect; crop or pad the pictures of a clip alike"
+                f"{path}: is {picture.width}x{picture.height} and the clip's first picture, "
+                f"{shown[0]}, has another aspect; crop or pad the pictures of a clip alike"
             )
         frames.append(np.asarray(geometry.resized(picture, part, size, rough=view.rough)))
-    return Clip(np.stack(frames), times_s_T[indices], timed=False, num_visible=len(paths), crop=view.crop)
+    return Clip(np.stack(frames), seen.times_s_T[indices], seen.timed, len(seen.times_s_T), view.crop)
 
 
 def _upright(path: str) -> Image.Image:

@@ -121,7 +121,10 @@ class Collator:
         if self.as_video:
             for clip in clips:
                 if not clip.timed and len(clip.times_s_T) > 1:
-                    raise UserError("frames.input: pictures have no clock to make a video of; set frames.input=images")
+                    raise UserError(
+                        "frames.input: pictures have no clock to make a video of; give the rows an fps, or set "
+                        "frames.input=images"
+                    )
             videos = [torch.from_numpy(clip.frames_THWC).permute(0, 3, 1, 2) for clip in clips]
             metadata = [clock(clip.times_s_T) for clip in clips]
             pixels = {"videos": videos, "video_metadata": metadata, "do_sample_frames": False}

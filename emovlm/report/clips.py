@@ -117,7 +117,8 @@ def _frames(row: Prediction, read: Read) -> tuple[tuple[tuple[str, str], ...], s
         return np.unique(np.abs(np.asarray(times_s_T)[:, None] - asked_s[None, :]).argmin(0))
 
     try:
-        clip = read(list(row.media), choose, start_s=row.start_s, end_s=row.end_s, max_pixels=MAX_PIXELS)
+        asked = {"start_s": row.start_s, "end_s": row.end_s, "fps": row.fps}
+        clip = read(list(row.media), choose, **asked, max_pixels=MAX_PIXELS)
     except UserError as error:
         # The page may be read by people to whom the paths of this machine say nothing, or too much.
         reason = str(error)

@@ -166,6 +166,7 @@ def load_predictions(run: Run, key: str) -> tuple[tuple[str, ...], tuple[Predict
             tuple(line.get("times_s") or ()),
             line.get("start_s"),
             line.get("end_s"),
+            line.get("fps"),
             answer,
         )
         for line, answer in zip(found.rows, found.predicted_N().tolist(), strict=True)

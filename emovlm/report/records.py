@@ -210,6 +210,7 @@ class Prediction:
     times_s: tuple[float, ...]
     start_s: float | None
     end_s: float | None
+    fps: float | None  # the clock of pictures
     answer: int  # class index; -1: unreadable
 
 

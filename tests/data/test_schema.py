@@ -17,6 +17,7 @@ def test_types_blanks_and_empty_cells():
         id=" 001 ",
         subject=7,
         apex_s="0.5",
+        fps="200",
         onset_s="",
         text="  NA ",
         action_units="AU6+AU12; AU25",
@@ -31,6 +32,7 @@ def test_types_blanks_and_empty_cells():
         "media": ["a.mp4"],
         "subject": "7",
         "apex_s": 0.5,
+        "fps": 200.0,
         "text": "NA",
         "action_units": ["AU6", "AU12", "AU25"],
         "box": [1.0, 2.0, 3.0, 4.0],
@@ -49,6 +51,7 @@ def test_one_path_is_a_list_of_one():
     [
         ({"start_s": "1,5"}, "start_s '1,5' is not a number; leave it empty"),
         ({"start_s": "NA"}, "start_s 'NA' is not a number"),
+        ({"fps": "0"}, "fps '0' must be above 0"),
         ({"apex_s": float("nan")}, "apex_s nan is not a number"),
         ({"apex_s": True}, "apex_s True is not a number"),
         ({"start_s": -0.1}, "start_s -0.1 lies before the clip"),

@@ -115,13 +115,15 @@ def test_pictures_are_kept_too(tmp_path, cache, no_decoding):
         paths.append(str(tmp_path / f"{level}.png"))
         Image.fromarray(np.full((8, 8, 3), level, np.uint8)).save(paths[-1])
 
-    def read():
-        return caches.read(cache, Part(paths), lambda t, s: np.arange(len(t)), max_pixels=10**6)
+    def read(fps=None):
+        return caches.read(cache, Part(paths, fps=fps), lambda t, s: np.arange(len(t)), max_pixels=10**6)
 
-    cold = read()
+    cold, timed = read(), read(fps=200)
     assert not cold.timed
+    assert (timed.timed, timed.times_s_T.tolist()) == (True, [0.0, 0.005])
     no_decoding()
     assert same(read(), cold)
+    assert same(read(fps=200), timed)
 
 
 def keys(cache):

@@ -156,3 +156,44 @@ def test_the_pixel_budget_shrinks_and_never_enlarges(tmp_path):
 def test_pictures_have_no_clock_to_ask_a_span_of(tmp_path):
     with pytest.raises(decode.ClipError, match="no clock"):
         read(save(tmp_path / "a.png", corners()), start_s=1.0)
+
+
+@pytest.fixture
+def film(tmp_path):
+    """Ten frames at 200 a second: frame k is shown from k / 200 s, so that the film ends at .05 s."""
+    return [save(tmp_path / f"{index}.png", grey(index)) for index in range(10)]
+
+
+def shades(clip):
+    return [(int(shade) - 10) // 6 for shade in clip.frames_THWC[:, 0, 0, 0]]
+
+
+def test_pictures_with_an_fps_are_a_film(film):
+    clip = read(*film, fps=200, choose=functools.partial(uniform, keep=2))
+    assert (clip.timed, clip.num_visible, shades(clip)) == (True, 10, [2, 7])
+    np.testing.assert_allclose(clip.times_s_T, [0.010, 0.035])
+    times_s_T, span_s, timed = decode.glance([str(path) for path in film], fps=200)
+    np.testing.assert_allclose(times_s_T, np.arange(10) / 200)
+    assert (span_s, timed) == ((0.0, 0.05), True)
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "found"),
+    [
+        (0.010, 0.025, [2, 3, 4]),
+        (0.012, 0.025, [3, 4]),
+        (0.012, 0.014, [2]),  # none begins in it: the one on display
+        (None, 0.011, [0, 1, 2]),
+        (0.041, None, [9]),
+        (0.046, 9.0, [9]),
+    ],
+)
+def test_a_span_of_a_film_of_pictures(film, start_s, end_s, found):
+    clip = read(*film, fps=200, start_s=start_s, end_s=end_s)
+    assert (shades(clip), clip.num_visible) == (found, len(found))
+    np.testing.assert_allclose(clip.times_s_T, np.array(found) / 200)
+
+
+def test_a_span_after_the_last_picture_is_refused(film):
+    with pytest.raises(decode.ClipError, match=r"at 200 a second the last of the 10 ends at 0\.050 s"):
+        read(*film, fps=200, start_s=0.05)

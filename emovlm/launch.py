@@ -14,24 +14,34 @@ import time
 import traceback
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emovlm import UserError
+from emovlm.train.preflight import accumulation_steps
+
+if TYPE_CHECKING:
+    from emovlm.recipe import Recipe
 
 # What the communication says on the processes that are left when one has ended.
 LEFT_ALONE = ("Connection closed by peer", "Connection reset by peer", "remote process exited", "Broken pipe")
 
 
-def relaunch(launch: str) -> None:
+def relaunch(launch: str, *recipes: Recipe) -> None:
     """Print the plain `accelerate launch` line of this command, and become it. Where it has happened, do nothing.
 
     launch: an accelerate config, and behind it further options of `accelerate launch`: `zero2.yaml --num_processes 8`.
+    recipes: what will be trained. Raises UserError where a global batch does not divide by so many processes.
     """
     if "LOCAL_RANK" in os.environ:  # accelerate or torchrun has started us
         return
     config, *options = shlex.split(launch)
     if not Path(config).is_file():
         raise UserError(f"--launch: {config}: no such file; accelerate_configs/ has some")
-    os.environ["EMOVLM_PROCESSES"] = str(_processes(Path(config), options))
+    asked = _processes(Path(config), options)
+    os.environ["EMOVLM_PROCESSES"] = asked
+    if asked.isdigit():
+        for recipe in recipes:
+            accumulation_steps(recipe, int(asked))
     found = Path(sys.executable).with_name("accelerate")
     program = str(found) if found.exists() else shutil.which("accelerate")
     assert program, "accelerate is not installed"
@@ -40,13 +50,14 @@ def relaunch(launch: str) -> None:
     os.execv(program, [program, *line[1:]])
 
 
-def _processes(config: Path, options: list[str]) -> int | str:
-    """How many processes are asked for, on all machines together; nothing where accelerate decides."""
+def _processes(config: Path, options: list[str]) -> str:
+    """How many processes are asked for, on all machines together; empty where accelerate decides."""
     from emovlm import yaml_file
 
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--num_processes", "--num-processes")
-    return parser.parse_known_args(options)[0].num_processes or yaml_file.read(config).values.get("num_processes", "")
+    given = parser.parse_known_args(options)[0].num_processes
+    return given or str(yaml_file.read(config).values.get("num_processes", ""))
 
 
 def _without_launch(arguments: list[str]) -> list[str]:

@@ -58,6 +58,14 @@ def state() -> PartialState:
     return found
 
 
+def check_shards(quantize: str | None) -> None:
+    """Raises UserError where weights in four bits would have to be cut into shards; neither engine can."""
+    if quantize and sharded():
+        raise UserError(
+            f"model.quantize: {quantize} cannot be sharded by {engine()}; take accelerate_configs/ddp.yaml or zero2.yaml"
+        )
+
+
 def check_engine(accelerator: Accelerator) -> None:
     """Raises UserError where Trainer's accelerator is not the engine, or not on the processes, that were asked for."""
     asked, kind = engine(), TYPES.get(engine()[:4])

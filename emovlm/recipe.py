@@ -22,7 +22,10 @@ OWN_TRAINER_KEYS = frozenset(
     {"output_dir", "seed", "remove_unused_columns", "gradient_accumulation_steps", "label_names", "group_by_length"}
     # Other ways to do what emovlm does, or ways to change the loss or the global batch behind its back.
     | {"eval_strategy", "load_best_model_at_end", "metric_for_best_model", "greater_is_better"}
-    | {"label_smoothing_factor", "auto_find_batch_size", "save_only_model", "ignore_data_skip"}
+    | {"label_smoothing_factor", "auto_find_batch_size", "save_only_model", "ignore_data_skip", "resume_from_checkpoint"}
+    | {"average_tokens_across_devices", "accelerator_config", "parallelism_config", "enable_jit_checkpoint"}
+    # Which processes and which engine: told by the launcher, and asserted at the start.
+    | {"deepspeed", "fsdp", "fsdp_config", "use_cpu", "ddp_backend"}
 )
 
 
@@ -70,11 +73,20 @@ class Subset(Section):
 
 
 class Data(OpenSection):
+    """`quarantine`: a list of rows that are left out and counted, as `emovlm data check` writes it.
+
+    `on_error: quarantine`: a clip that cannot be read during training counts for nothing; without it, it ends the run.
+    `max_failed`: the share of the training rows that may fail so, .01 if not given.
+    """
+
     source: str
     classes: list[str] | None = None
     splits: Splits = Splits()
     imbalance: Imbalance | None = None
     test_subset: Subset | None = None
+    quarantine: Path | None = None
+    on_error: Literal["quarantine"] | None = None
+    max_failed: Share | None = None
 
 
 class Frames(OpenSection):
@@ -206,6 +218,12 @@ class Recipe(Section):
             )
         return self
 
+    @property
+    def checkpoints_activations(self) -> bool:
+        """Whether activations are computed again in the backward pass; transformers has an old and a new name for it."""
+        old, new = (self.trainer.get(f"{name}_checkpointing") for name in ("gradient", "activation"))
+        return bool(old if new is None else new)
+
 
 def load(path: Path, overrides: list[str] | None = None) -> Recipe:
     """Read and check a recipe. Raises UserError with the file, the line, the dotted place and the remedy."""
@@ -256,6 +274,15 @@ _OWN_REASON = {
     "auto_find_batch_size": "the global batch must hold",
     "save_only_model": "a checkpoint must be one to go on from",
     "ignore_data_skip": "a resume must go on exactly",
+    "resume_from_checkpoint": "use --resume",
+    "average_tokens_across_devices": "the loss is one mean over all processes",
+    "accelerator_config": "batches are dealt out so that every process count sees the same stream",
+    "parallelism_config": "use --launch with an accelerate config",
+    "enable_jit_checkpoint": "a checkpoint is marked when it is complete",
+    "deepspeed": "use --launch accelerate_configs/zero2.yaml, or a config of your own",
+    "fsdp": "use --launch accelerate_configs/fsdp2.yaml, or a config of your own",
+    "fsdp_config": "use --launch accelerate_configs/fsdp2.yaml, or a config of your own",
+    "use_cpu": "set ACCELERATE_USE_CPU=1 in the environment",
 }
 
 

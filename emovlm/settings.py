@@ -17,6 +17,7 @@ LEAVES_PRIOR = (None, "cross_entropy", "focal")
 def check(file: YamlFile, recipe: Recipe) -> None:
     """Raises UserError for the first contradiction."""
     _check_numbers(file, recipe)
+    _check_weights(file, recipe)
     _check_loss(file, recipe)
     _check_generation(file, recipe)
     _check_scores(file, recipe)
@@ -37,6 +38,21 @@ def _check_numbers(file: YamlFile, recipe: Recipe) -> None:
             raise UserError(f"{file.at(f'trainer.{key}')}: got {value!r}; a number above 0 is expected")
 
 
+def _check_weights(file: YamlFile, recipe: Recipe) -> None:
+    """Weights in four bits cannot learn, nor be taken apart."""
+    if not recipe.model.quantize:
+        return
+    if recipe.train == "full":
+        raise UserError(
+            f"{file.at('model.quantize')}: weights in four bits cannot learn; set train=lora, or leave it out"
+        )
+    if recipe.lora.init != "default":
+        raise UserError(
+            f"{file.at('lora.init')}: {recipe.lora.init} takes the weights apart, which cannot be done in four bits; "
+            "leave it out, or model.quantize"
+        )
+
+
 def _check_loss(file: YamlFile, recipe: Recipe) -> None:
     loss = recipe.loss
     if loss.class_weights == "effective_number" and loss.beta is None:
@@ -49,10 +65,10 @@ def _check_loss(file: YamlFile, recipe: Recipe) -> None:
         raise UserError(
             f"{file.at('loss.prior')}: goes with a loss.over_classes that reads a prior: logit_adjusted, ..."
         )
-    if loss.over_classes and loss.share_prefix and recipe.trainer.get("gradient_checkpointing"):
+    if loss.over_classes and loss.share_prefix and recipe.checkpoints_activations:
         raise UserError(
-            f"{file.at('trainer.gradient_checkpointing')}: takes away the cache that the class names share; set it to "
-            "false, or loss.share_prefix=false (every name gets a forward pass of its own)"
+            f"{file.at('trainer')}: activation_checkpointing takes away the cache that the class names share; set it "
+            "to false, or loss.share_prefix=false (every name gets a forward pass of its own)"
         )
 
 

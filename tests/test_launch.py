@@ -80,6 +80,19 @@ def test_a_config_that_is_not_there(started, monkeypatch):
     assert not started
 
 
+def test_a_global_batch_that_does_not_divide_is_refused_before_anything_starts(started, small, monkeypatch, capsys):
+    config = str(CONFIGS / "zero2.yaml")
+    monkeypatch.setattr(sys, "argv", ["emovlm", "train", "r.yaml"])
+    recipe = small(global_batch=4, trainer={"per_device_train_batch_size": 2})
+    launch.relaunch(config, recipe)
+    assert len(started) == 1
+    capsys.readouterr()
+    with pytest.raises(UserError, match=r"global_batch: 4 is not a multiple of 2 \(per device\) x 3 \(processes\)"):
+        launch.relaunch(f"{config} --num-processes 3", recipe)
+    assert len(started) == 1
+    assert not capsys.readouterr().err
+
+
 def test_every_config_is_expected():
     assert {path.stem for path in CONFIGS.iterdir()} == set(EXPECTED)
 

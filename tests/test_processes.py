@@ -32,6 +32,16 @@ def test_the_engine_is_read_from_the_launcher(asked):
     assert (processes.engine(), processes.sharded()) == ("fsdp", True)
 
 
+def test_four_bits_are_not_cut_into_shards(asked):
+    for engine in ({}, {"zero": 2}):
+        asked(**engine)
+        processes.check_shards("nf4")
+    asked(zero=3)
+    processes.check_shards(None)
+    with pytest.raises(UserError, match=r"model\.quantize: nf4 cannot be sharded by zero3; take"):
+        processes.check_shards("nf4")
+
+
 def test_deepspeed_with_use_cpu_would_be_plain_data_parallel(asked):
     asked(zero=2, cpu=True)
     with pytest.raises(UserError, match="use_cpu: with it DeepSpeed becomes plain data parallel"):

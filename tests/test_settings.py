@@ -36,6 +36,12 @@ DEMO = Path(__file__).parents[1] / "recipes" / "demo" / "tiny_video.yaml"
         (["trainer.max_steps=0"], r"trainer\.max_steps: got 0"),
         (["trainer.label_smoothing_factor=0.1"], "use soft labels"),
         (["trainer.eval_strategy=steps"], r"use evaluate\.during_training"),
+        (["trainer.deepspeed=x.json"], r"use --launch accelerate_configs/zero2\.yaml"),
+        (["trainer.use_cpu=true"], "set ACCELERATE_USE_CPU=1"),
+        (["loss.over_classes=focal", "trainer.activation_checkpointing=true"], "takes away the cache"),
+        (["loss.over_classes=focal", "trainer.gradient_checkpointing=true"], "takes away the cache"),
+        (["model.quantize=nf4", "train=full"], r"model\.quantize: weights in four bits cannot learn"),
+        (["model.quantize=nf4", "lora.init=pissa"], r"lora\.init: pissa takes the weights apart"),
         (["prompt.list_classes=false", "evaluate.orders=4"], "their order cannot matter"),
     ],
 )
@@ -56,5 +62,6 @@ def test_scores_that_are_no_log_probabilities_are_those_of_the_scorer():
 
 def test_what_goes_together():
     recipe.load(DEMO, ["loss.over_classes=cross_entropy", "evaluate.prior=effective", "evaluate.tau=fit"])
+    recipe.load(DEMO, ["loss.over_classes=focal", "trainer.activation_checkpointing=false"])
     recipe.load(DEMO, ["train=none", "evaluate.prior=blank"])
     recipe.load(DEMO, ["evaluate.scorer=generation", "evaluate.max_new_tokens=64"])

@@ -29,6 +29,7 @@ for verb in (
     training.enrich,
     results.report,
     results.compare,
+    results.export,
 ):
     app.command()(verb)
 

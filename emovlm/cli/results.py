@@ -1,10 +1,10 @@
-"""What is made of runs: evaluate, report, compare."""
+"""What is made of runs: evaluate, report, compare, export."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -69,3 +69,28 @@ def compare(
     console.print(table)
     for note in notes:
         console.print(note, markup=False, highlight=False)
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that does not exist yet.")],
+    merge: Annotated[bool, typer.Option(help="One model, with the adapter merged into its weights.")] = False,
+    clips: Annotated[int, typer.Option(min=1, help="With --merge: clips that must score alike before and after.")] = 16,
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "float16"], typer.Option(help="With --merge: of the weights that are written.")
+    ] = "float32",
+) -> None:
+    """Write a run's adapter, or one merged model, as a folder that plain transformers and peft load."""
+    from emovlm import recipe as recipes
+    from emovlm import run as runs
+
+    run = runs.RunFolder(folder)
+    found = recipes.load(run.recipe)
+    quiet_libraries()
+    from emovlm.evaluate.clip_scores import clip_scores
+    from emovlm.models.export import export as export_run
+
+    difference = export_run(found, run, out, merge=merge, score=clip_scores(found, clips), dtype=dtype)
+    if difference is not None:
+        typer.echo(f"label scores of {clips} clips before and after the merge: at most {difference:.2g} nats apart")
+    typer.echo(f"exported to {out}")

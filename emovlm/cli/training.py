@@ -82,7 +82,7 @@ def train(
     if not dry_run and not trained:
         runs.check_free(found, run, resume=resume)
     if launch:
-        relaunch(launch)
+        relaunch(launch, found)
     quiet_libraries()
     if dry_run:
         from emovlm.train.dry_run import dry_run as show
@@ -117,7 +117,7 @@ def study(
     if only:
         studies.part(planned, only)
     if launch:
-        relaunch(launch)
+        relaunch(launch, *(entry.recipe for entry in planned if entry.recipe.train != "none"))
     quiet_libraries()
     from emovlm.evaluate.evaluator import evaluate as evaluate_run
     from emovlm.evaluate.evaluator import validator

@@ -32,6 +32,7 @@ def evaluate(recipe: Recipe, run: runs.RunFolder, *, split: str | None = None) -
     splits = data_splits.load(recipe.data)
     rows = data_splits.pick(splits, split)
     state = processes.state()
+    processes.check_shards(recipe.model.quantize)
     with processes.scoring(models.choose_dtype(recipe.model.dtype)) as ready:
         vlm = checkpoint(recipe, run)
         vlm = models.Vlm(ready(vlm.model), vlm.processor)

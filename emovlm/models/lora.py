@@ -40,7 +40,7 @@ def add(model: Any, lora: Lora) -> Any:
     parts = {name: lora.part(name) for name in lora.parts}
     if lora.init != "default" and getattr(model, "is_quantized", False):
         raise UserError(
-            f"lora.init: {lora.init} takes apart weights that model.quantize leaves in four bits; set default"
+            f"lora.init: {lora.init} takes the weights apart, and those of this model have few bits; set default"
         )
     adapted = {name: part for name, part in parts.items() if part.train == "lora"}
     paths = {name: linear_paths(model, str(part.targets), name) for name, part in adapted.items()}

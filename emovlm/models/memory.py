@@ -125,9 +125,9 @@ def advice(recipe: Recipe) -> list[str]:
     found = []
     if isinstance(rows, int) and rows > 1:
         found.append(f"trainer.per_device_train_batch_size={rows // 2} (the same steps, in more parts)")
-    if not recipe.trainer.get("gradient_checkpointing"):
+    if not recipe.checkpoints_activations:
         first = "loss.share_prefix=false and " if over_names else ""
-        found.append(f"{first}trainer.gradient_checkpointing=true (the same numbers, a third more time)")
+        found.append(f"{first}trainer.activation_checkpointing=true (the same numbers, a third more time)")
     if recipe.model.attention == "eager":
         found.append("model.attention=sdpa (the same numbers within rounding)")
     found.append("several GPUs: --launch accelerate_configs/zero2.yaml, or zero3.yaml (shards the weights too)")

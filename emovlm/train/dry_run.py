@@ -81,6 +81,6 @@ def memory_needed(recipe: Recipe, model: Any, collator: Collator, rows: datasets
     for checkpointing in (False, True):
         layout = memory.Layout(device_batch, width, bool(recipe.model.quantize), checkpointing)
         found = memory.estimate(model, longest, longest["labels"].shape[1], layout)
-        now = "  <- this recipe" if bool(recipe.trainer.get("gradient_checkpointing")) == checkpointing else ""
-        lines.append(f"  gradient_checkpointing={str(checkpointing).lower()}: {found}{now}")
+        now = "  <- this recipe" if recipe.checkpoints_activations == checkpointing else ""
+        lines.append(f"  activation_checkpointing={str(checkpointing).lower()}: {found}{now}")
     return "\n".join(lines)

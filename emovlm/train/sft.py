@@ -179,8 +179,8 @@ def go_on(trainer: LongTailTrainer, start: checkpoints.Start, last_step: int, se
 def trainable(vlm: models.Vlm, recipe: Recipe) -> Any:
     """The model with only what the recipe trains left open to gradients."""
     if recipe.train == "full":
-        if recipe.model.quantize:
-            raise UserError("model.quantize: weights in four bits cannot learn; set train=lora, or leave it out")
+        if getattr(vlm.model, "is_quantized", False):
+            raise UserError(f"train: full: the weights of {recipe.model.name} have few bits and cannot learn; set lora")
         for path in parts.unreached(vlm.model):
             vlm.model.get_submodule(path).requires_grad_(False)
         return vlm.model
@@ -198,7 +198,8 @@ def optimizer(model: Any, recipe: Recipe, arguments: TrainingArguments) -> tuple
 
 
 def training_arguments(recipe: Recipe, run: runs.RunFolder, accumulation: int) -> TrainingArguments:
-    """`trainer:` as it is, over defaults that suit a class-sampled VLM."""
+    """`trainer:` as it is, over defaults that suit a class-sampled VLM and the engine that was started."""
+    processes.check_shards(recipe.model.quantize)
     defaults: dict[str, Any] = {
         "report_to": "none",
         "run_name": "/".join(run.folder.parts[-2:]),

@@ -84,7 +84,7 @@ def test_a_resumed_run_is_the_run_that_never_stopped(train, how):
 def test_checkpointing_leaves_no_part_out_and_changes_no_loss(train):
     parts = {"parts": ["language", "vision", "projector"]}
     plain = train("plain", lora=parts)
-    sparse = train("sparse", lora=parts, trainer={"gradient_checkpointing": True})
+    sparse = train("sparse", lora=parts, trainer={"activation_checkpointing": True})
     assert losses(sparse) == pytest.approx(losses(plain), rel=1e-5)
     assert moved_by(sparse, ".visual.blocks.") > 1e-4
 
@@ -105,8 +105,8 @@ def test_four_bits_do_not_learn_and_are_not_taken_apart(small):
     vlm = load.load(Model(name="demo", quantize="nf4"))
     with pytest.raises(UserError, match=r"lora.init: pissa .* set default"):
         lora.add(vlm.model, small(lora={"init": "pissa"}).lora)
-    with pytest.raises(UserError, match=r"model.quantize: .* set train=lora"):
-        trainable(vlm, small(train="full", model={"quantize": "nf4"}))
+    with pytest.raises(UserError, match=r"train: full: .* cannot learn; set lora"):
+        trainable(vlm, small(train="full"))
 
 
 def test_all_parameters_are_trained_also_where_the_tower_holds_unused_ones(train, family_folder):

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emovlm import UserError
-from emovlm.data import tables
+from emovlm.data import quarantine, tables
 from emovlm.data.columns import to_dataset
 from emovlm.data.leaks import LeakWarning, leak_notes
+from emovlm.data.quarantine import Splits
 
 if TYPE_CHECKING:
     import datasets
@@ -18,12 +19,16 @@ if TYPE_CHECKING:
     from emovlm.recipe import Data
 
 
-def load(data: Data) -> dict[str, datasets.Dataset]:
-    """Split name -> rows. Warns of leaks (LeakWarning). Raises UserError for whatever is wrong with the rows."""
+def load(data: Data) -> Splits:
+    """Split name -> rows, and what was left out. Warns of leaks (LeakWarning).
+
+    Raises UserError for whatever is wrong with the rows, also for those that a check found to be unreadable.
+    """
     by_split, classes = tables.load_rows(data)
+    quarantine.refuse_known(by_split)
     for note in leak_notes(by_split):
         warnings.warn(note, LeakWarning, stacklevel=2)
-    return to_dataset(by_split, classes)
+    return Splits(to_dataset(by_split, classes), by_split.left_out)
 
 
 def pick(splits: dict[str, datasets.Dataset], name: str) -> datasets.Dataset:

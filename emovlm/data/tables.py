@@ -6,10 +6,11 @@ import importlib
 import inspect
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from emovlm import UserError, lookup
-from emovlm.data import folds, labels, schema
+from emovlm.data import folds, labels, mediafiles, quarantine, schema
 from emovlm.data.dealing import Rows, deal
 from emovlm.data.schema import PLACE, SPLITS
 
@@ -17,19 +18,24 @@ if TYPE_CHECKING:
     from emovlm.recipe import Data, Imbalance, Subset
 
 
-def load_rows(data: Data) -> tuple[dict[str, Rows], list[str]]:
+@dataclass(frozen=True)
+class Everything:
+    """All rows with their split and PLACE, before anything is cut or refused. missing: path -> its error."""
+
+    rows: Rows
+    classes: list[str]
+    missing: mediafiles.Missing
+
+
+def load_rows(data: Data) -> tuple[quarantine.Splits, list[str]]:
     """(rows by split, class order). Labels are names here. Raises UserError for whatever is wrong with the rows.
 
     `data.classes`: the order, and the only labels allowed; without it the source module's `CLASSES`, or the labels by
     alphabet. `data.splits` is used where no row says its split; `data.imbalance` cuts the training split and
-    `data.test_subset` the test split.
+    `data.test_subset` the test split; what `data.quarantine` names is left out of what these chose.
     """
-    found, default_classes = _call_source(data.source, data.args)
-    rows = _checked_rows(found, data.source)
-    given = data.classes if data.classes is not None else default_classes
-    order = labels.check_classes(given) if given is not None else _order_of(rows, data.source)
-    _check_labels(rows, order)
-    deal(rows, data.splits)
+    found = gather(data)
+    rows, order = found.rows, found.classes
     _check_splits(rows, data.splits.unit)
     by_split = {name: [row for row in rows if row["split"] == name] for name in SPLITS}
     by_split = {name: part for name, part in by_split.items() if part}
@@ -37,9 +43,34 @@ def load_rows(data: Data) -> tuple[dict[str, Rows], list[str]]:
         by_split["train"] = _cut(by_split.get("train", []), order, data.imbalance)
     if data.test_subset is not None:
         by_split["test"] = _balanced(by_split.get("test", []), order, data.test_subset)
+    kept = quarantine.apply(by_split, quarantine.read(data.quarantine, (row["id"] for row in rows)))
+    if found.missing:
+        _check_there(kept, found.missing)
     drop = (PLACE, "split")
-    plain = {name: [{k: v for k, v in row.items() if k not in drop} for row in part] for name, part in by_split.items()}
-    return plain, order
+    plain = {name: [{k: v for k, v in row.items() if k not in drop} for row in part] for name, part in kept.items()}
+    return quarantine.Splits(plain, kept.left_out), order
+
+
+def gather(data: Data) -> Everything:
+    """What there is, for `emovlm data check`. Raises UserError for whatever makes the rows no rows."""
+    with mediafiles.collecting() as missing:
+        found, default_classes = _call_source(data.source, data.args)
+    rows = _checked_rows(found, data.source)
+    given = data.classes if data.classes is not None else default_classes
+    order = labels.check_classes(given) if given is not None else _order_of(rows, data.source)
+    _check_labels(rows, order)
+    deal(rows, data.splits)
+    for row in rows:
+        if "split" not in row:
+            raise UserError(f"{row[PLACE]}: no split, while other rows have one; give every row a split, or none")
+    return Everything(rows, order, missing)
+
+
+def _check_there(by_split: Mapping[str, Rows], missing: mediafiles.Missing) -> None:
+    for row in (row for part in by_split.values() for row in part):
+        for path in row["media"]:
+            if path in missing:
+                raise missing[path]
 
 
 def _call_source(source: str, args: Mapping[str, Any]) -> tuple[Rows, list[str] | None]:
@@ -90,12 +121,10 @@ def _check_labels(rows: Rows, classes: list[str]) -> None:
 
 
 def _check_splits(rows: Rows, unit: str) -> None:
-    """Every row has a split, and no subject (nor unit that the recipe names) is in two."""
+    """No subject (nor unit that the recipe names) is in two splits."""
     columns = ["subject", *([unit] if unit not in ("subject", "id") else [])]
     seen: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
-        if "split" not in row:
-            raise UserError(f"{row[PLACE]}: no split, while other rows have one; give every row a split, or none")
         for column in columns:
             if column not in row:
                 continue

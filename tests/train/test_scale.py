@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from safetensors.numpy import load_file
 
@@ -52,6 +53,9 @@ def recipe(small, tmp_path_factory):
         global_batch=BATCH,
         trainer={"max_steps": STEPS, "per_device_train_batch_size": 1, "save_strategy": "steps", "save_steps": 2},
         evaluate={"split": "validation", "batch_size": 2, "during_training": 2},
+        # Saves, and so gathers, in the middle of a training.
+        select={"metric": "nll"},
+        model={"dtype": "float32"},
     )
     (home / "r.yaml").write_text(yaml.safe_dump(recipes.resolved(found)))
     return home / "r.yaml"
@@ -75,7 +79,7 @@ def start(config, asked, *options, program=("accelerate.commands.launch",), **ch
     return subprocess.Popen(
         [*command, *options, str(Path(__file__).with_name("scale_run.py")), json.dumps(asked)],
         **PIPED,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **changes},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", **changes},
     )
 
 
@@ -121,6 +125,8 @@ def assert_same(run, reference):
     assert list(losses) == list(range(1, STEPS + 1))
     assert uars == pytest.approx(logged(reference)[1])
     assert run.ledger.read_text() == reference.ledger.read_text()
+    chosen, expected = (json.loads(one.report.read_text())["train"]["selected"] for one in (run, reference))
+    assert chosen == pytest.approx(expected, abs=1e-4)
     assert tensors(run).keys() == tensors(reference).keys()
     for name, value in tensors(reference).items():
         np.testing.assert_allclose(tensors(run)[name], value, rtol=0, atol=1e-4, err_msg=name)
@@ -274,3 +280,23 @@ def test_a_machine_is_lost_and_the_other_goes_on(recipe, reference, tmp_path):
     assert rows[1, 2] == rows[2, 2]
     assert len(rows[1, 3]) == BATCH
     assert_same(run, reference)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+@pytest.mark.parametrize("config", ["ddp", *ENGINES, "zero3_offload"])
+def test_an_engine_on_gpus(recipe, reference, tmp_path, config):
+    """In bfloat16, over nccl; FSDP2 as accelerate itself starts it."""
+    run = runs.RunFolder(tmp_path / "run")
+    command = ["train", str(recipe), "model.dtype=bfloat16", f"output={run.folder}"]
+    asked = {"record": str(tmp_path / "record"), "commands": [command]}
+    devices = os.environ.get("CUDA_VISIBLE_DEVICES", "0,1")
+    launcher = start(f"{config}.yaml", asked, "--main_process_port", "0", CUDA_VISIBLE_DEVICES=devices)
+    [said] = ended(launcher)
+    assert launcher.returncode == 0, said[-3000:]
+    kind, stage, share = {**ENGINES, "ddp": ("DistributedDataParallel", None, 1.0)}.get(config, ENGINES["zero3"])
+    facts = json.loads((tmp_path / "record" / "facts-1.json").read_text())
+    assert kind in facts["kinds"]
+    assert (facts["stage"], facts["world"]) == (stage, 2)
+    assert facts["held"] / facts["whole"] == pytest.approx(share, abs=0.01)
+    assert logged(run)[0] == pytest.approx(logged(reference)[0], abs=0.05)

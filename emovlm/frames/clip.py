@@ -19,7 +19,15 @@ Choose: TypeAlias = Callable[[np.ndarray, tuple[float, float]], np.ndarray]
 
 
 class ClipError(UserError):
-    """A file that cannot be read as a clip. The message is one line that begins with the file."""
+    """A file that cannot be read as a clip. The message is one line that begins with the file.
+
+    kind: by which `emovlm data check` groups: missing, empty, git_lfs, truncated, damaged, audio_only, no_video,
+    no_frame, span, too_slow, or unreadable for what is no clip at all.
+    """
+
+    def __init__(self, message: str, kind: str = "unreadable"):
+        super().__init__(message)
+        self.kind = kind
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from PIL import Image
 
 from emovlm.frames import geometry
 from emovlm.frames.clip import ClipError
-from emovlm.frames.wholeness import missing_end
+from emovlm.frames.wholeness import cut_before_index, missing_end
 
 # A clip that takes longer is named and refused: one hanging file must not hold a whole run.
 TIME_LIMIT_S = 120.0
@@ -51,6 +51,10 @@ class Video:
         try:
             self._container = av.open(path, timeout=TIME_LIMIT_S, metadata_errors="replace")
         except (av.error.FFmpegError, OSError, ValueError) as error:
+            if cut := cut_before_index(path):
+                raise ClipError(
+                    f"{path}: is cut off ({cut}), so that nothing can be read; {REMEDY}", "truncated"
+                ) from None
             raise ClipError(f"{path}: cannot be opened as a video ({_reason(error)}); {REMEDY}") from None
         try:
             self._stream = self._picture_stream()
@@ -76,7 +80,8 @@ class Video:
         if not moving:
             kind = "audio only" if streams.audio else "no video stream"
             cover = " and a cover picture" if streams.video else ""
-            raise ClipError(f"{self.path}: {kind}{cover}; a clip needs a moving picture")
+            what = f"{self.path}: {kind}{cover}; a clip needs a moving picture"
+            raise ClipError(what, "audio_only" if streams.audio else "no_video")
         default = [stream for stream in moving if stream.disposition & type(stream.disposition).default]
         stream = (default or moving)[0]
         if stream.codec_context is None:
@@ -151,7 +156,7 @@ class Video:
         listed = len(self._stream.index_entries) if judged_from_pts is None else 0  # after a jump not all were counted
         missing = missing_end(self.path, self._container.format.name, num_packets, listed)
         if missing is not None:
-            raise self._fault(f"is cut off ({missing})")
+            raise self._fault(f"is cut off ({missing})", kind="truncated")
 
     def _packets(self) -> Iterator[Any]:
         try:
@@ -161,17 +166,17 @@ class Video:
 
     def _decoded(self, packet: Any) -> list[Any]:
         if monotonic() > self._deadline:
-            raise self._fault(f"took more than {TIME_LIMIT_S:.0f} s to decode", "shorten the file or leave the row out")
+            raise self._fault(f"took more than {TIME_LIMIT_S:.0f} s to decode", "shorten or drop it", "too_slow")
         try:
             return packet.decode()
         except (av.error.FFmpegError, OSError) as error:
             raise self._fault(f"is damaged or cut off ({_reason(error)})") from None
 
-    def _fault(self, what: str, remedy: str = REMEDY) -> ClipError:
+    def _fault(self, what: str, remedy: str = REMEDY, kind: str = "damaged") -> ClipError:
         place = "before its first frame"
         if self._first_pts is not None and self._last_pts is not None:
             place = f"after {float((self._last_pts - self._first_pts) * self.time_base):.3f} s"
-        return ClipError(f"{self.path}: {what} {place}; {remedy}")
+        return ClipError(f"{self.path}: {what} {place}; {remedy}", kind)
 
     def picture(self, frame: Frame) -> Image.Image:
         """RGB pixels as stored: not yet upright, pixels not yet square."""

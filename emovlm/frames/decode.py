@@ -25,6 +25,7 @@ from emovlm.frames import pictures, video
 from emovlm.frames.boxes import Box
 from emovlm.frames.clip import Choose, Clip, ClipError
 from emovlm.frames.geometry import View
+from emovlm.frames.wholeness import is_pointer
 
 __all__ = ["Choose", "Clip", "ClipError", "glance", "read"]
 
@@ -70,7 +71,7 @@ def glance(
         return clock.times_s_T, clock.span_s, clock.timed
     seen = video.glance(os.path.abspath(media[0]), asked_s)
     if not seen.pts_T:
-        raise ClipError(f"{media[0]}: {video.nothing_there(seen, asked_s)}")
+        raise video.nothing_there(media[0], seen, asked_s)
     return seen.times_s_T(), seen.span_s(asked_s), True
 
 
@@ -85,7 +86,9 @@ def _asked(media: list[str], start_s: float | None, end_s: float | None) -> tupl
         raise ClipError(f"{odd}: is not a readable picture; a clip is one video, or one or more pictures")
     begin_s, stop_s = 0.0 if start_s is None else start_s, float("inf") if end_s is None else end_s
     if not 0 <= begin_s < stop_s:
-        raise ClipError(f"{media[0]}: the span from {start_s} s to {end_s} s is empty or begins before the clip")
+        raise ClipError(
+            f"{media[0]}: the span from {start_s} s to {end_s} s is empty or begins before the clip", "span"
+        )
     return all(still), (begin_s, stop_s)
 
 
@@ -93,8 +96,10 @@ def _check_file(path: str) -> None:
     if os.path.isdir(path):
         raise ClipError(f"{path}: is a folder; give the files of a clip one by one (metadata column file_names)")
     if not os.path.isfile(path):
-        raise ClipError(f"{path}: no such file")
+        raise ClipError(f"{path}: no such file", "missing")
     if not os.access(path, os.R_OK):
         raise ClipError(f"{path}: may not be read (permissions)")
     if os.path.getsize(path) == 0:
-        raise ClipError(f"{path}: is empty (0 bytes); replace the file or leave the row out")
+        raise ClipError(f"{path}: is empty (0 bytes); replace the file or leave the row out", "empty")
+    if is_pointer(path):
+        raise ClipError(f"{path}: is a Git LFS pointer, not the clip itself; run `git lfs pull`", "git_lfs")

@@ -7,7 +7,6 @@ Where the row says their `fps` they are the frames of a film, and their times ar
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,14 +62,15 @@ def clock(paths: list[str], fps: float | None, asked_s: tuple[float, float]) -> 
     if fps is None:
         if asked_s != (0.0, math.inf):
             raise ClipError(
-                f"{paths[0]}: a span (start_s, end_s) was asked of pictures, which have no clock without fps"
+                f"{paths[0]}: a span (start_s, end_s) was asked of pictures, which have no clock without fps", "span"
             )
         return Clock(np.arange(len(paths), dtype=np.float64), (0.0, float(len(paths))), 0, timed=False)
     starts_s_N, end_s = np.arange(len(paths)) / fps, len(paths) / fps
     if asked_s[0] >= end_s:
         raise ClipError(
             f"{paths[0]}: no picture is on display from {asked_s[0]} s to {asked_s[1]} s; at {fps:g} a second the last "
-            f"of the {len(paths)} ends at {end_s:.3f} s"
+            f"of the {len(paths)} ends at {end_s:.3f} s",
+            "span",
         )
     inside = np.flatnonzero((starts_s_N >= asked_s[0]) & (starts_s_N < asked_s[1]))
     if not len(inside):
@@ -110,8 +110,9 @@ def _upright(path: str) -> Image.Image:
     except ClipError:
         raise
     except DAMAGED as error:
-        state = "is empty" if os.path.getsize(path) == 0 else f"cannot be read as a picture ({_one_line(error)})"
-        raise ClipError(f"{path}: {state}; replace the file or leave the row out") from None
+        kind = "truncated" if "truncated" in str(error) else "damaged"
+        what = f"{path}: cannot be read as a picture ({_one_line(error)}); replace the file or leave the row out"
+        raise ClipError(what, kind) from None
 
 
 def _rgb(picture: Image.Image, path: str) -> Image.Image:

@@ -50,7 +50,7 @@ def read_video(path: str, choose: Choose, asked_s: tuple[float, float], view: Vi
         wanted = indices.tolist()
         seen, pixels = _decode(path, asked_s, wanted, view)
         if not seen.pts_T:
-            raise ClipError(f"{path}: {nothing_there(seen, asked_s)}")
+            raise nothing_there(path, seen, asked_s)
         if seen == guess:
             frames_THWC = np.stack([pixels[i] for i in wanted])
             return Clip(frames_THWC, seen.times_s_T()[indices], True, len(seen.pts_T), view.crop)
@@ -58,11 +58,13 @@ def read_video(path: str, choose: Choose, asked_s: tuple[float, float], view: Vi
     raise ClipError(f"{path}: passes over the file gave different frame times; re-encode it")
 
 
-def nothing_there(seen: Visible, asked_s: tuple[float, float]) -> str:
+def nothing_there(path: str, seen: Visible, asked_s: tuple[float, float]) -> ClipError:
     if asked_s == (0.0, math.inf):
-        return "has a video stream but not one frame can be seen in it; replace the file or leave the row out"
+        what = "has a video stream but not one frame can be seen in it; replace the file or leave the row out"
+        return ClipError(f"{path}: {what}", "no_frame")
     last_s = float((seen.end_pts - seen.first_pts) * seen.time_base)
-    return f"no frame can be seen from {asked_s[0]} s to {asked_s[1]} s; the picture ends at {last_s:.3f} s"
+    what = f"no frame can be seen from {asked_s[0]} s to {asked_s[1]} s; the picture ends at {last_s:.3f} s"
+    return ClipError(f"{path}: {what}", "span")
 
 
 def glance(path: str, asked_s: tuple[float, float]) -> Visible:

@@ -5,6 +5,37 @@ from __future__ import annotations
 import os
 
 _SEGMENT = b"\x18\x53\x80\x67"
+_POINTER = b"version https://git-lfs"
+# No pointer is longer; no clip worth the name is shorter.
+_MOST_OF_A_POINTER = 1024
+
+
+def is_pointer(path: str) -> bool:
+    """Whether the file is what Git LFS leaves where the clip itself was not fetched."""
+    if os.path.getsize(path) > _MOST_OF_A_POINTER:
+        return False
+    with open(path, "rb") as file:
+        return file.read(len(_POINTER)) == _POINTER
+
+
+def cut_before_index(path: str) -> str | None:
+    """What shows that an mp4 or mov ends before its index (`moov`), without which no player can read it; or None."""
+    size, start, first = os.path.getsize(path), 0, None
+    with open(path, "rb") as file:
+        while start + 8 <= size:
+            file.seek(start)
+            head = file.read(16)
+            length, name = int.from_bytes(head[:4], "big"), head[4:8]
+            length = int.from_bytes(head[8:], "big") if length == 1 else length
+            first = first or name
+            if first != b"ftyp" or (name == b"moov" and start + length <= size):
+                return None
+            if length < 8:  # 0: this box goes on to the end of the file
+                break
+            start += length
+    if first is None:
+        return None
+    return f"{start - size} bytes are missing" if start > size else "it has no index"
 
 
 def missing_end(path: str, format_name: str, num_packets: int, num_indexed: int) -> str | None:

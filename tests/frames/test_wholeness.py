@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from emovlm.frames import decode
+from emovlm.frames import decode, wholeness
 from emovlm.frames.policy import uniform
 
 from .made_up_videos import corners, write_video
@@ -91,3 +91,26 @@ def test_no_descriptor_stays_open(tmp_path):
         with pytest.raises(decode.ClipError):
             read(broken)
     assert len(os.listdir("/proc/self/fd") if before else []) == before
+
+
+def test_a_pointer_of_git_lfs_is_named_for_what_it_is(tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935\nsize 12345\n")
+    with pytest.raises(decode.ClipError, match=r"a Git LFS pointer.*run `git lfs pull`") as caught:
+        read(path)
+    assert caught.value.kind == "git_lfs"
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_an_mp4_that_lost_its_index_is_cut_off(tmp_path, share):
+    path = cut_file(write_video(tmp_path / "end_index.mp4", NOISE), share)
+    with pytest.raises(decode.ClipError, match=r"is cut off \((\d+ bytes are missing|it has no index)\)") as caught:
+        read(path)
+    assert caught.value.kind == "truncated"
+
+
+def test_a_file_that_is_no_mp4_is_not_called_cut_off(tmp_path):
+    for number, content in enumerate((b"", b"\0\0\0", b"hello, I am a text" * 9, b"\0\0\0\x10ftyp" * 3)):
+        path = tmp_path / f"{number}.mp4"
+        path.write_bytes(content)
+        assert (wholeness.cut_before_index(str(path)) is None) == (number < 3)

@@ -1,13 +1,27 @@
-"""Clips that a list names: a video file, or a folder of its frames, in one folder of a data set."""
+"""The lists of a data set, and the clips that they name: a video file, or a folder of its frames, in one folder."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from emovlm import UserError
+from emovlm.data.mediafiles import located, missing_file
 from emovlm.data.sources.folder import PICTURES, VIDEOS, by_number
+
+
+def read_lines(path: Path, encoding: str = "utf-8-sig") -> Iterator[tuple[str, str]]:
+    """(line without the blanks around it, place) of every line that has something. Raises UserError."""
+    try:
+        text = path.read_bytes().decode(encoding)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not {encoding} (byte {error.start}); take the official file") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield line.strip(), f"{path}:{number}"
 
 
 def find_clips(
@@ -16,21 +30,21 @@ def find_clips(
     """The media of each (name, place) of a list: [video], or the pictures of the folder of that name by their numbers.
 
     A name may hold / and may have or lack its suffix. spelling: what is compared of a name and of a file's. Raises
-    UserError that names the first clip which is not there, and how many more are not.
+    UserError for a clip that is not there (see mediafiles.collecting) and for a name that leads out of the folder.
     """
+    top, there = str(folder.absolute()), {}
+    paths = [located(top, name, place, top, outside=False) for name, place in listed]
     stems = [spelling(_stem(name)) for name, _ in listed]
-    there = {}
     for parent in sorted({stem.rpartition("/")[0] for stem in stems}):
         there |= {spelling(f"{parent}/{stem}" if parent else stem): path for stem, path in _entries(folder / parent)}
-    missing = [index for index, stem in enumerate(stems) if stem not in there]
-    if missing:
-        name, place = listed[missing[0]]
-        more = f" (nor for {len(missing) - 1} more of {len(listed)})" if len(missing) > 1 else ""
-        raise UserError(
-            f"{place}: names '{name}', but there is no video and no folder of frames for it in {folder}{more}; "
-            "complete the folder, or take these lines out of the list"
-        )
-    return [_media(there[stem], listed[index]) for index, stem in enumerate(stems)]
+    media = []
+    for stem, path, (name, place) in zip(stems, paths, listed, strict=True):
+        if stem in there:
+            media.append(_media(there[stem], name, place))
+        else:
+            missing_file(path, name, place)
+            media.append([path])
+    return media
 
 
 def _stem(name: str) -> str:
@@ -50,7 +64,7 @@ def _entries(folder: Path) -> list[tuple[str, Path]]:
         ]
 
 
-def _media(path: Path, listed: tuple[str, str]) -> list[str]:
+def _media(path: Path, name: str, place: str) -> list[str]:
     if not path.is_dir():
         return [str(path)]
     with os.scandir(path) as entries:
@@ -60,5 +74,5 @@ def _media(path: Path, listed: tuple[str, str]) -> list[str]:
             if not entry.name.startswith(".") and os.path.splitext(entry.name)[1].lower() in PICTURES
         ]
     if not frames:
-        raise UserError(f"{listed[1]}: names '{listed[0]}', but the folder {path} holds no picture; fill it")
+        raise UserError(f"{place}: names '{name}', but the folder {path} holds no picture; fill it")
     return [f"{path}/{name}" for name in sorted(frames, key=by_number)]

@@ -13,7 +13,7 @@ Official numbers: 1 happy, 2 sad, 3 neutral, 4 angry, 5 surprise, 6 disgust, 7 f
 fold. Traps: lists that other projects pass on count from 0; names are written with and without leading zeros; the label
 column is `label` or `annotation`; faces and whole frames give different results; frames in folders have no times. No
 subjects and no films are named, and clips of one film are in both splits: intervals are by clip and optimistic.
-Verified against the official lists (fold sizes and class counts of all five folds).
+Verified against copies of the official lists (fold sizes and class counts of all five folds).
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ _TEST = {
 }
 _ALL = [2445, 1894, 2669, 2173, 1469, 145, 902]
 # Fold -> split -> class -> clips.
+PUBLISHED_BY = "fold"
 PUBLISHED = {
     fold: {
         "train": {name: total - part for name, total, part in zip(CLASSES, _ALL, test, strict=True)},
@@ -54,7 +55,7 @@ def load(root: str, fold: int, clips: str = "original") -> list[dict]:
         raise UserError(f"data.fold: {fold}; DFEW has the folds 1 to {len(PUBLISHED)}")
     folder = top / "Clip" / clips
     if not folder.is_dir():
-        raise UserError(f"data.clips: '{clips}': there is no folder {folder}; see the tree in the docstring of dfew")
+        raise UserError(f"data.clips: '{clips}': there is no folder {folder}; sources/dfew.py shows the tree")
     rows = [
         row for split in LISTS for row in _list(top / "EmoLabel_DataSplit" / LISTS[split] / f"set_{fold}.csv", split)
     ]

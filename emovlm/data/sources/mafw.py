@@ -1,0 +1,101 @@
+"""MAFW: 10,045 clips of films, shows and short videos, 9,172 of them with one of eleven classes; five official folds.
+
+Where    https://mafw-database.github.io/MAFW (a signed agreement)
+Licence  for research by universities alone, not to be passed on
+
+    root/Train & Test Set/single/no_caption/set_1/train.txt, test.txt   00025.mp4 anger            to set_5
+    root/Train & Test Set/single/with_caption/set_1/...                 file, class, Chinese, English, between tabs
+    root/Train & Test Set/compound/no_caption/set_1/...                 00108.mp4 anger_disgust
+    root/data/clips/00025.mp4           `clips:` names another folder in `data`, of videos or of folders of frames
+
+The lists write names; numbers in Labels/ are 1 to 11 in the order of CLASSES. Columns: `compound` (one of 43 classes;
+4,058 clips have more than one emotion there, 176 are in no compound list), `caption` and `caption_chinese` (none of a
+neutral clip). Traps: the lists with captions are GB 18030 and leave the neutral clips out; the folds of compound/ are
+others than those of single/; other projects pass on lists with numbers of another order; captions name what a face
+shows, so as `text` they would tell the answer. No subjects and no films are named: intervals are by clip and
+optimistic. Verified against copies of the official lists (sizes and class counts of all five folds, the compound
+classes, the captions).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from emovlm import UserError
+from emovlm.data import labels
+from emovlm.data.clipfolder import find_clips, read_lines
+from emovlm.data.schema import PLACE
+
+CLASSES = ["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"]
+CLASSES += ["contempt", "anxiety", "helplessness", "disappointment"]
+_TEST = {
+    1: [278, 128, 125, 249, 228, 294, 215, 48, 184, 53, 37],
+    2: [278, 128, 125, 249, 228, 294, 215, 47, 183, 53, 37],
+    3: [278, 128, 125, 248, 228, 294, 214, 47, 183, 52, 36],
+    4: [278, 128, 125, 248, 227, 294, 214, 47, 183, 52, 36],
+    5: [278, 127, 125, 248, 227, 294, 214, 47, 183, 52, 36],
+}
+_ALL = [1390, 639, 625, 1242, 1138, 1470, 1072, 236, 916, 262, 182]
+# Fold -> split -> class -> clips.
+PUBLISHED_BY = "fold"
+PUBLISHED = {
+    fold: {
+        "train": {name: total - part for name, total, part in zip(CLASSES, _ALL, test, strict=True)},
+        "test": dict(zip(CLASSES, test, strict=True)),
+    }
+    for fold, test in _TEST.items()
+}
+# A name that may hold blanks, then its class; between them a tab, a comma or blanks.
+_LINE = re.compile(r"(.+\.\w+|\S+)\s*[\s,]\s*([^\s,]+)")
+
+
+def load(root: str, fold: int, clips: str = "clips") -> list[dict]:
+    """The rows of one fold. clips: the folder in `data` that has the media. Raises UserError."""
+    top = Path(root).expanduser()
+    if fold not in PUBLISHED:
+        raise UserError(f"data.fold: {fold}; MAFW has the folds 1 to {len(PUBLISHED)}")
+    folder = top / "data" / clips
+    if not folder.is_dir():
+        raise UserError(f"data.clips: '{clips}': there is no folder {folder}; sources/mafw.py shows the tree")
+    lists = top / "Train & Test Set"
+    compound, rows = _compound(lists / "compound" / "no_caption" / f"set_{fold}"), []
+    for split in ("train", "test"):
+        captions = _captions(lists / "single" / "with_caption" / f"set_{fold}" / f"{split}.txt")
+        for name, label, place in _pairs(lists / "single" / "no_caption" / f"set_{fold}" / f"{split}.txt"):
+            row = {
+                "id": name.rpartition(".")[0] or name,
+                "label": labels.class_name(label, place),
+                "split": split,
+                PLACE: place,
+            }
+            rows.append(row | {"compound": compound.get(name), **captions.get(name, {})})
+    found = find_clips([(row["id"], row[PLACE]) for row in rows], folder)
+    return [row | {"media": media} for row, media in zip(rows, found, strict=True)]
+
+
+def _pairs(path: Path) -> Iterator[tuple[str, str, str]]:
+    """(file, class, place) of each line."""
+    for line, place in read_lines(path):
+        found = _LINE.fullmatch(line)
+        if found is None:
+            raise UserError(f"{place}: '{line}' is no file name and a class, as in '00025.mp4 anger'")
+        yield found[1], found[2], place
+
+
+def _compound(folder: Path) -> dict[str, str]:
+    """File -> compound class, from both lists of a fold; empty where the set was unpacked without them."""
+    paths = [path for path in (folder / "train.txt", folder / "test.txt") if path.is_file()]
+    return {name: label for path in paths for name, label, _ in _pairs(path)}
+
+
+def _captions(path: Path) -> dict[str, dict[str, str]]:
+    """File -> its captions; empty where the set was unpacked without them."""
+    found = {}
+    for line, place in read_lines(path, encoding="gb18030") if path.is_file() else ():
+        cells = [cell.strip() for cell in line.split("\t")]
+        if len(cells) != 4:
+            raise UserError(f"{place}: {len(cells)} cells between tabs; file, class, Chinese and English are needed")
+        found[cells[0]] = {"caption_chinese": cells[2], "caption": cells[3]}
+    return found

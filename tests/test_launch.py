@@ -196,3 +196,11 @@ def test_a_run_that_was_stopped_while_it_was_scored_goes_on_there(small, tmp_pat
         assert isinstance(refused.exception, UserError)
     assert did == ["evaluate"]
     assert json.loads(run.env.read_text())["recipe_hash"] == runs.recipe_hash(recipe)
+
+
+def test_an_error_that_ends_with_a_command_names_the_recipe():
+    from emovlm.cli.arguments import named
+
+    with pytest.raises(UserError) as caught, named(Path("my recipe.yaml"), ["seed=1"]):
+        raise UserError("no texts; make them with `emovlm enrich RECIPE`")
+    assert str(caught.value) == "no texts; make them with `emovlm enrich 'my recipe.yaml' seed=1`"

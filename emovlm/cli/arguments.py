@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from emovlm import UserError
 
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, such as recipes/demo/tiny_video.yaml.")]
 Overrides = Annotated[
@@ -20,3 +25,13 @@ Launch = Annotated[
     ),
 ]
 Split = Annotated[str | None, typer.Option(help="train, validation or test; by default the recipe's.")]
+
+
+@contextlib.contextmanager
+def named(recipe: Path, overrides: list[str] | None) -> Iterator[None]:
+    """An error that ends with a command for RECIPE names the one that the user gave."""
+    try:
+        yield
+    except UserError as error:
+        given = shlex.join([str(recipe), *(overrides or [])])
+        raise type(error)(str(error).replace(" RECIPE`", f" {given}`")) from error

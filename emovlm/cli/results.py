@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from emovlm import UserError
-from emovlm.cli.arguments import Launch, Overrides, Split
+from emovlm.cli.arguments import Launch, Overrides, Split, named
 from emovlm.launch import quiet_libraries, relaunch
 
 
@@ -42,7 +42,8 @@ def evaluate(
     from emovlm.report.folders import load as load_results
     from emovlm.report.tables import print_table
 
-    evaluate_run(found, run, split=split)
+    with named(run.recipe if recipe.is_dir() else recipe, overrides):
+        evaluate_run(found, run, split=split)
     print_table(load_results(run.folder), key=runs.evaluation_key(found.evaluate, split or found.evaluate.split))
 
 

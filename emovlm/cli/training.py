@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from emovlm import UserError
-from emovlm.cli.arguments import Launch, Overrides, RecipePath
+from emovlm.cli.arguments import Launch, Overrides, RecipePath, named
 from emovlm.launch import quiet_libraries, relaunch
 
 
@@ -87,16 +87,18 @@ def train(
     if dry_run:
         from emovlm.train.dry_run import dry_run as show
 
-        return show(found)
+        with named(recipe, overrides):
+            return show(found)
     from emovlm.evaluate.evaluator import evaluate as evaluate_run
     from emovlm.evaluate.evaluator import validator
     from emovlm.report.folders import load as load_results
     from emovlm.report.tables import print_table
     from emovlm.train.sft import train as train_run
 
-    if not trained:
-        train_run(found, run, resume=resume, allow_different_data=allow_different_data, validate=validator(found))
-    evaluate_run(found, run)
+    with named(recipe, overrides):
+        if not trained:
+            train_run(found, run, resume=resume, allow_different_data=allow_different_data, validate=validator(found))
+        evaluate_run(found, run)
     return print_table(load_results(run.folder))
 
 
@@ -134,7 +136,8 @@ def study(
         typer.echo(f"== {entry.name}: scoring {entry.recipe.evaluate.split}", err=True)
         evaluate_run(entry.recipe, entry.run)
 
-    made, done = studies.conduct(found, path, train=train_arm, evaluate=evaluate_arm, only=only)
+    with named(path, overrides):
+        made, done = studies.conduct(found, path, train=train_arm, evaluate=evaluate_arm, only=only)
     folder = studies.folder_of(found, path)
     typer.echo(f"{made} runs made, {done} were done already", err=True)
     if left := studies.left(found, path):

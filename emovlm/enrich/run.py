@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from emovlm import UserError, lookup
@@ -31,6 +31,10 @@ Row = Mapping[str, Any]
 GiveTexts = Callable[[Row], GapTexts]
 
 
+# Whoever knows its path puts it there.
+RECIPE = "RECIPE"
+
+
 class MissingTextsError(UserError):
     """Some clips have no texts yet."""
 
@@ -44,18 +48,12 @@ def enrich(recipe: Recipe, part: tuple[int, int] = (1, 1)) -> Summary:
     k, n = part
     if not 1 <= k <= n:
         raise UserError(f"--part {k}/{n}: expected K/N with K from 1 to N, such as 3/16")
-    asked = _asked(recipe)
+    _asked(recipe)
     start_s = time.perf_counter()
     splits = data_splits.load(recipe.data)
     rows = [row for split in splits.values() for row in _rows(split)][k - 1 :: n]
     summary = Summary(len(rows))
-    if asked.control in WITHOUT_TEXTS:
-        texts: Texts = {}
-    elif give := _source(recipe):
-        texts = {row["id"]: give(row) for row in rows}
-        summary.described = len(texts)
-    else:
-        texts = make(Work(recipe), rows, summary)
+    texts = _made(recipe, rows, summary)
     summary.seconds = time.perf_counter() - start_s
     classes = next(iter(splits.values())).features["label"].names
     labels = {row["id"]: None if row["label"] is None else classes[row["label"]] for row in rows}
@@ -63,17 +61,27 @@ def enrich(recipe: Recipe, part: tuple[int, int] = (1, 1)) -> Summary:
     return summary
 
 
-def texts_for(recipe: Recipe, rows: datasets.Dataset, *, command: str = "emovlm enrich RECIPE") -> Texts:
+def texts_made(recipe: Recipe, rows: Sequence[Row], classes: Sequence[str]) -> tuple[Texts, dict[str, str]]:
+    """(the texts of rows that are in no split, made where they are missing; id -> why a clip has none)."""
+    if recipe.enrich is None:
+        return {}, {}
+    summary = Summary(len(rows))
+    texts = _made(recipe, rows, summary)
+    if recipe.enrich.mask_labels:
+        texts = masking.masked(texts, class_synonyms(classes))
+    return texts, summary.failed
+
+
+def texts_for(recipe: Recipe, rows: datasets.Dataset) -> Texts:
     """The texts of these rows by id and gap, as the collator takes them; empty for a recipe without.
 
-    Raises MissingTextsError, naming `command`, where any are missing: a clip without its texts would silently be
-    another experiment.
+    Raises MissingTextsError where any are missing: a clip without its texts would silently be another experiment.
     """
     if recipe.enrich is None or recipe.enrich.control in WITHOUT_TEXTS:
         return {}
     asked = _asked(recipe)
     give = _source(recipe)
-    texts = {row["id"]: give(row) for row in _rows(rows)} if give else _found(recipe, _rows(rows), command)
+    texts = {row["id"]: give(row) for row in _rows(rows)} if give else _found(recipe, _rows(rows))
     if asked.mask_labels:
         return masking.masked(texts, class_synonyms(rows.features["label"].names))
     return texts
@@ -103,6 +111,16 @@ def costs(recipe: Recipe, rows: datasets.Dataset) -> dict[str, float]:
         if work.find(job):
             total = {name: value + work.costs(job)[name] for name, value in total.items()}
     return total
+
+
+def _made(recipe: Recipe, rows: Sequence[Row], summary: Summary) -> Texts:
+    if _asked(recipe).control in WITHOUT_TEXTS:
+        return {}
+    if give := _source(recipe):
+        texts = {row["id"]: give(row) for row in rows}
+        summary.described = len(texts)
+        return texts
+    return make(Work(recipe), rows, summary)
 
 
 def _rows(rows: datasets.Dataset) -> list[dict[str, Any]]:
@@ -148,7 +166,7 @@ def _dense(recipe: Recipe, row: Row, _frames: Any, key: tuple[int, int, str] | N
     return sight.dense_clip(row, recipe, key)
 
 
-def _found(recipe: Recipe, rows: Iterable[Row], command: str) -> Texts:
+def _found(recipe: Recipe, rows: Iterable[Row]) -> Texts:
     work = Work(recipe)
     texts: dict[str, GapTexts] = {}
     missing: dict[str, str | None] = {}
@@ -166,6 +184,6 @@ def _found(recipe: Recipe, rows: Iterable[Row], command: str) -> Texts:
         told = f"; {len(failed)} failed, first '{next(iter(failed))}': {next(iter(failed.values()))}" if failed else ""
         raise MissingTextsError(
             f"enrich: {len(missing)} of {len(missing) + len(texts)} clips have no texts (first '{next(iter(missing))}'"
-            f"{told}); make them with `{command}`"
+            f"{told}); make them with `emovlm enrich {RECIPE}`"
         )
     return texts

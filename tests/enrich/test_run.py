@@ -226,9 +226,9 @@ def test_a_clip_that_cannot_be_read_fails_alone(folder):
 def test_missing_texts_stop_with_the_command_that_makes_them(folder):
     recipe = recipe_of(folder)
     with pytest.raises(MissingTextsError) as caught:
-        texts_for(recipe, train_rows(recipe), command="emovlm enrich recipes/mine.yaml")
+        texts_for(recipe, train_rows(recipe))
     assert str(caught.value) == (
-        "enrich: 2 of 2 clips have no texts (first 'clip0'); make them with `emovlm enrich recipes/mine.yaml`"
+        "enrich: 2 of 2 clips have no texts (first 'clip0'); make them with `emovlm enrich RECIPE`"
     )
     enrich(recipe)
     (folder / "1.mp4").write_bytes((folder / "0.mp4").read_bytes()[:-1] + b"\0")

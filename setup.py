@@ -54,6 +54,8 @@ setup(
         "datasets>=4.4",
         "av>=14",
         "pillow>=11",
+        # The tables of annotations that some sets ship.
+        "openpyxl>=3.1.5",
         "pydantic>=2.10,<3",
         "omegaconf>=2.3",
         "pyyaml>=6",

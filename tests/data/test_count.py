@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from emovlm import cli, lookup
 from emovlm.data.count import Count, count, verdict
-from emovlm.data.sources import crema_d, dfew, ferv39k, mafw, ravdess
+from emovlm.data.sources import crema_d, dfew, ferv39k, mafw, meld, mer2023, ravdess
 from emovlm.recipe import Data
 
 from . import layouts
@@ -87,6 +87,11 @@ def test_ravdess():
     assert speech == dict.fromkeys(ravdess.CLASSES, 192) | {"neutral": 96}
     # 60 trials of each of 24 actors; 44 songs of each of 23.
     assert [sum(part["all"].values()) for part in ravdess.PUBLISHED.values()] == [24 * 60, 23 * 44, 24 * 60 + 23 * 44]
+
+
+def test_meld_and_mer2023():
+    assert totals(meld.PUBLISHED) == {"train": 9989, "validation": 1109, "test": 2610}
+    assert [totals(part) for part in mer2023.PUBLISHED.values()] == [{"test": 411}, {"test": 412}]
 
 
 def test_differences_are_named_and_marked():

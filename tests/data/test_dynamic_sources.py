@@ -6,7 +6,7 @@ import pytest
 
 from emovlm import UserError
 from emovlm.data.schema import PLACE
-from emovlm.data.sources import crema_d, dfew, ferv39k, mafw, ravdess
+from emovlm.data.sources import crema_d, dfew, ferv39k, mafw, meld, mer2023, mer2024, ravdess
 
 from . import layouts
 
@@ -170,3 +170,41 @@ class TestRavdess:
         assert "has no clip of modality audio_video" in refused(ravdess.load, str(tmp_path))
         layouts.clip(tmp_path / "Actor_01" / "01-01-09-01-02-01-12.mp4")
         assert "01-01-09-01-02-01-12.mp4: is no name of RAVDESS" in refused(ravdess.load, str(tmp_path))
+
+
+class TestMeld:
+    def test_utterances_keep_their_text_and_their_dialogue(self, tmp_path):
+        rows = meld.load(layouts.module("meld").write(tmp_path)["root"])
+        assert (rows[0]["id"], rows[0]["text"]) == ("train/dia0_utt0", 'Oh, it’s "you".')
+        assert (rows[0]["speaker"], rows[0]["source"]) == ("Joey", "season 8, episode 21")
+        assert not any("subject" in row for row in rows)
+
+    def test_the_clip_that_is_in_no_archive_is_used_where_somebody_has_it(self, tmp_path):
+        args = layouts.module("meld").write(tmp_path)
+        ids = {row["id"] for row in meld.load(**args)}
+        assert "validation/dia110_utt7" not in ids
+        layouts.clip(tmp_path / "dev_splits_complete" / "dia110_utt7.mp4")
+        assert {row["id"] for row in meld.load(**args)} - ids == {"validation/dia110_utt7"}
+
+    def test_any_other_missing_clip_is_named(self, tmp_path):
+        args = layouts.module("meld").write(tmp_path)
+        (tmp_path / "train" / "train_splits" / "dia0_utt1.mp4").unlink()
+        assert "train_sent_emo.csv:3: names 'dia0_utt1'" in refused(meld.load, **args)
+        (tmp_path / "test_sent_emo.csv").unlink()
+        layouts.clip(tmp_path / "train" / "train_splits" / "dia0_utt1.mp4")
+        assert "there is neither" in refused(meld.load, **args)
+
+
+class TestMer:
+    def test_one_test_list_is_chosen(self, tmp_path):
+        args = layouts.module("mer2023").write(tmp_path)
+        noisy = [row for row in mer2023.load(**args, test="test2") if row["split"] == "test"]
+        assert noisy[0]["media"] == [f"{tmp_path}/test2/sample_00000000.mp4"]
+        assert noisy[0]["valence"] == "-1.3"
+        assert "data.test: 'test4'; did you mean 'test" in refused(mer2023.load, **args, test="test4")
+
+    def test_tracks(self, tmp_path):
+        args = layouts.module("mer2024").write(tmp_path)
+        noisy = [row for row in mer2024.load(**args, test="noise") if row["split"] == "test"]
+        assert noisy[0]["media"] == [f"{tmp_path}/video-unlabeled-with-test2noise/sample_00000000.mp4"]
+        assert "data.test: 'ov'; allowed: noise, semi" in refused(mer2024.load, **args, test="ov")

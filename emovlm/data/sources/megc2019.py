@@ -9,10 +9,10 @@ Licence  those of the three sets: for research alone, not to be passed on
     root/SAMM/                       as the source samm expects it; by `samm:`
 
 Official numbers: 0 negative, 1 positive, 2 surprise. Rates are 200, 100 and 200 frames a second. Traps: the list spells
-SMIC's people and clips with two digits and SAMM's people without zeros; two clips of CASME II that its table calls
-disgust are not in the list. The protocol is one subject out over all 68, `splits: {folds: each, fold: 1}`, and UF1
-(macro-F1) and UAR over the pooled answers. Verified against public code that reads the official list; the list itself
-by description.
+SMIC's people and clips with two digits and SAMM's people without zeros; five clips of CASME II that its table of 2019
+puts into the three classes are not in the list. The protocol is one subject out over all 68, `splits: {folds: each,
+fold: 1}`, and UF1 (macro-F1) and UAR over the pooled answers. Verified against the official list (counts by set and
+class, and its labels against the tables of CASME II and SAMM).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""SAMM: 159 micro-expressions of 28 people of many origins, filmed at 200 frames a second; onset, apex, offset, units.
+"""SAMM: 159 micro-expressions of 29 people of many origins, filmed at 200 frames a second; onset, apex, offset, units.
 
 Where    http://www2.docm.mmu.ac.uk/STAFF/M.Yap/dataset.php (a signed agreement)
 Licence  for academic research alone, not to be passed on
@@ -9,9 +9,10 @@ Licence  for academic research alone, not to be passed on
 Names, no numbers: anger, contempt, disgust, fear, happiness, sadness, surprise, other. `grouping: eight` keeps all;
 `five` is that of most papers (anger, contempt, happiness, surprise, other); `three` is that of MEGC 2019: negative
 (anger, contempt, disgust, fear, sadness), positive (happiness), surprise. With five or three write `classes:` too.
-Traps: the numbers of frames count in the whole recording; two apexes and one offset lie outside of their event and are
-left out; subjects are 6 in an exported table and 006 on disk. No official split: leave one subject out by `splits:
-{folds: each, fold: 1}`. Verified against public code that reads the official table and folders.
+Traps: the numbers of frames count in the whole recording; two apexes lie outside of their event and are left out;
+subjects are 6 in an exported table and 006 on disk. No official split: leave one subject out by `splits: {folds: each,
+fold: 1}`. Verified against the official table (the counts below; no frames were at hand) and against public code that
+reads the official folders.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from emovlm.evaluate import predictions as border
 from emovlm.evaluate.asking import asker
 from emovlm.evaluate.passes import ALTERED, AS_IS, BLANK, ORDER, ask_rows, views
 from emovlm.evaluate.predictions import Predictions
+from emovlm.evaluate.seen import COSTS
 from emovlm.evaluate.summary import summarise, validation_scores
 from emovlm.models import load as models
 from emovlm.models import lora
@@ -121,7 +122,7 @@ def _line(row: Any, classes: list[str], answer: dict[str, Any]) -> dict[str, Any
     def name(view: str) -> str:
         return classes[int(np.argmax(answer[view]["scores"]))]
 
-    more: dict[str, Any] = dict(answer[AS_IS])
+    more: dict[str, Any] = {name: answer[name] for name in (*COSTS, "crop", "texts") if name in answer} | answer[AS_IS]
     if orders := [name(view) for view in answer if view.startswith(ORDER)]:
         more["orders"] = orders
     if ALTERED[-1] in answer:

@@ -9,7 +9,7 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from tqdm import tqdm
 from emovlm import processes
 from emovlm.enrich.run import look_for, texts_for
 from emovlm.frames import altered
+from emovlm.models.tokens import num_visual
 from emovlm.prompts.arrangement import own_times_s
 from emovlm.prompts.collator import Collator
 
@@ -32,6 +33,13 @@ AS_IS, BLANK, ORDER = "as_is", "blank", "order_"
 ALTERED = (BLANK, "shuffled", "reversed", "single_frame", "other_clip")
 # A scoring batch -> one answer a row, of plain Python values.
 Ask = Callable[[dict[str, torch.Tensor]], list[Any]]
+
+
+class Cost(NamedTuple):
+    """Of a prompt: tokens that hold what the tower saw, and all of them."""
+
+    visual_tokens: int
+    tokens: int
 
 
 @dataclass(frozen=True)
@@ -80,9 +88,11 @@ def views(processor: Any, recipe: Recipe, rows: datasets.Dataset, classes: Seque
 def ask_rows(
     rows: datasets.Dataset, recipe: Recipe, views: Mapping[str, View], ask: Ask, *, title: str
 ) -> list[dict[str, Any]]:
-    """A dict a row, in the order of the rows and the same on every process: `times_s`, and the answer to each view.
+    """A dict a row, in the order of the rows and the same on every process.
 
-    Each process asks for its share of the rows; then all are put in order.
+    `times_s` of the chosen frames; what was shown (`crop`, `texts` by gap) and what it cost (`frames`, `visual_tokens`,
+    `tokens` of the prompt); and the answer to each view. Each process asks for its share of the rows; then all are put
+    in order.
     """
     state = processes.state()
     mine = list(range(state.process_index, len(rows), state.num_processes))
@@ -97,13 +107,15 @@ def ask_rows(
         batch = [rows[index] for index in indices]
         # Without a key: what is scored is not random.
         clips = [views[AS_IS].collator.look(row, recipe.frames, None) for row in batch]
-        answers: list[dict[str, Any]] = [{"times_s": own_times_s(clip).tolist()} for clip in clips]
+        answers = [_looked_at(views[AS_IS].collator, row, clip) for row, clip in zip(batch, clips, strict=True)]
         for name, view in views.items():
             shown = [view.alter(clip, i) if view.alter else clip for clip, i in zip(clips, indices, strict=True)]
             once = view.repeats and not processes.sharded()
             replies = _ask_once(view, batch, shown, ask, known) if once else _ask(view, batch, shown, ask)
-            for answer, reply in zip(answers, replies, strict=True):
+            for answer, (cost, reply) in zip(answers, replies, strict=True):
                 answer[name] = reply
+                if name == AS_IS:
+                    answer |= cost._asdict()
         found += [] if spare else zip(indices, answers, strict=True)
     if state.num_processes > 1:
         found = gather_object(found)
@@ -112,16 +124,31 @@ def ask_rows(
     return [answer for _, answer in found]
 
 
-def _ask(view: View, batch: Sequence[dict[str, Any]], clips: Sequence[Clip], ask: Ask) -> list[Any]:
+def _looked_at(collator: Collator, row: dict[str, Any], clip: Clip) -> dict[str, Any]:
+    shown, texts = collator.shown(row, clip)
+    found: dict[str, Any] = {"times_s": own_times_s(clip).tolist(), "frames": len(shown.times_s_T)}
+    if clip.crop:
+        found["crop"] = [round(corner, 4) for corner in clip.crop]
+    if texts:
+        found["texts"] = {str(gap): list(told) for gap, told in texts.items()}
+    return found
+
+
+def _ask(view: View, batch: Sequence[dict[str, Any]], clips: Sequence[Clip], ask: Ask) -> list[tuple[Cost, Any]]:
     device = processes.state().device
-    prompt = {key: value.to(device) for key, value in view.collator.tensors(batch, clips).items()}
+    tensors = view.collator.tensors(batch, clips)
+    costs = [
+        Cost(num_visual(view.collator.processor, ids_L), int(mask_L.sum()))
+        for ids_L, mask_L in zip(tensors["input_ids"], tensors["attention_mask"], strict=True)
+    ]
     with torch.no_grad():
-        return ask(prompt)
+        replies = ask({key: value.to(device) for key, value in tensors.items()})
+    return list(zip(costs, replies, strict=True))
 
 
 def _ask_once(
     view: View, batch: Sequence[dict[str, Any]], clips: Sequence[Clip], ask: Ask, known: dict[tuple[str, bytes], Any]
-) -> list[Any]:
+) -> list[tuple[Cost, Any]]:
     keys = [
         (view.collator.prompt(row, clip), hashlib.blake2b(clip.frames_THWC.tobytes()).digest() + _shape(clip))
         for row, clip in zip(batch, clips, strict=True)

@@ -12,6 +12,7 @@ import numpy as np
 from emovlm import UserError
 from emovlm.evaluate import robustness
 from emovlm.evaluate.predictions import Predictions
+from emovlm.evaluate.seen import seen
 from emovlm.metrics import calibration, collapse, recognition, soft, uncertainty
 
 NUM_DRAWS = 1000
@@ -62,7 +63,7 @@ def summarise(predictions: Predictions, train_counts_C: np.ndarray, temperature:
         found["calibration"] = _calibration(labelled.scores_NC(), targets_N, temperature)
     if any(row.get("soft_target") for row in labelled.rows) and labelled.log_probabilities():
         found["soft"] = _soft(labelled)
-    return found | robustness.summary(labelled)
+    return found | seen(labelled) | robustness.summary(labelled)
 
 
 def validation_scores(predictions: Predictions, train_counts_C: np.ndarray) -> tuple[dict[str, float], np.ndarray]:

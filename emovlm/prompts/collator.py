@@ -80,7 +80,7 @@ class Collator:
         return self.tensors(rows, clips)
 
     def tensors(self, rows: Sequence[Mapping[str, Any]], clips: Sequence[Clip]) -> dict[str, torch.Tensor]:
-        shown = [self.arranging.shown(row["id"], clip) for row, clip in zip(rows, clips, strict=True)]
+        shown = [self.shown(row, clip) for row, clip in zip(rows, clips, strict=True)]
         prompts, clips = [self._prompt(*pair) for pair in shown], [clip for clip, _ in shown]
         numbered = {"rows_B": torch.tensor([row["row"] for row in rows])} if "row" in rows[0] else {}
         if not self.with_answers:
@@ -93,7 +93,7 @@ class Collator:
 
     def prompt(self, row: Mapping[str, Any], clip: Clip) -> str:
         """The text up to where the model answers, through the processor's own template."""
-        return self._prompt(*self.arranging.shown(row["id"], clip))
+        return self._prompt(*self.shown(row, clip))
 
     def answer(self, row: Mapping[str, Any]) -> str:
         if row.get("answer"):
@@ -102,9 +102,13 @@ class Collator:
             raise UserError(f"row {row['id']}: has neither a label nor an answer, so there is nothing to learn")
         return self.classes[row["label"]]
 
+    def shown(self, row: Mapping[str, Any], clip: Clip) -> tuple[Clip, GapTexts]:
+        """The frames and the texts that stand in the prompt; a control may show others than were chosen."""
+        return self.arranging.shown(row["id"], clip)
+
     def storyboard(self, row: Mapping[str, Any], clip: Clip) -> list[str]:
         """The frames and texts of a prompt, a line each."""
-        return storyboard(*self.arranging.shown(row["id"], clip))
+        return storyboard(*self.shown(row, clip))
 
     def _prompt(self, clip: Clip, texts: GapTexts) -> str:
         marks = self.recipe.prompt.time_marks

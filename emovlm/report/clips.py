@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from emovlm import UserError
+from emovlm.prompts.arrangement import WHOLE
 from emovlm.report.folders import load_predictions
 from emovlm.report.records import Prediction, Study
 from emovlm.report.tables import ordered_arms
@@ -33,6 +34,7 @@ class Answer:
     name: str  # the class, or "unreadable"
     right: bool
     bars: tuple[Bar, ...]  # head to tail; empty for a scorer without scores
+    texts: tuple[tuple[str, str], ...]  # (between which frames, the text), in the order of the prompt
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class ShownClip:
     frames: tuple[tuple[str, str], ...]  # (data URI, time as text)
     num_frames: int  # which the model was given
     note: str | None  # why there are no frames
+    frames_of: str | None  # the arm whose frames they are, where arms looked at others
     answers: tuple[Answer, ...]
 
 
@@ -74,12 +77,16 @@ def shown(study: Study, key: str, read: Read) -> list[ShownClip]:
         row_id = _first(target, by_arm, index[target])
         if row_id is None:
             continue
-        row = next(iter(by_arm.values()))[row_id]
+        first = next(iter(by_arm))
+        row = by_arm[first][row_id]
+        differ = len({(rows[row_id].times_s, rows[row_id].crop) for rows in by_arm.values()}) > 1
         frames, note = _frames(row, read)
         names = [evaluation.classes[c] for c in order]
         answers = tuple(_answer(arm, rows[row_id], classes, names) for arm, rows in by_arm.items())
         is_tail = target in evaluation.tail
-        found.append(ShownClip(row_id, target, is_tail, frames, len(row.times_s), note, answers))
+        found.append(
+            ShownClip(row_id, target, is_tail, frames, len(row.times_s), note, first if differ else None, answers)
+        )
     return found
 
 
@@ -103,7 +110,18 @@ def _answer(arm: str, row: Prediction, classes: Sequence[str], names: Sequence[s
         shares_C = np.exp(scores_C - scores_C.max())
         shares_C /= shares_C.sum()
         bars = tuple(Bar(one, float(shares_C[index[one]]), one == row.target, one == name) for one in names)
-    return Answer(arm, name, name == row.target, bars)
+    return Answer(arm, name, name == row.target, bars, _texts(row))
+
+
+def _texts(row: Prediction) -> tuple[tuple[str, str], ...]:
+    def place(gap: int) -> str:
+        if gap == WHOLE:
+            return "whole clip"
+        ends = (f"{time:.2f} s" for time in row.times_s[max(gap, 0) : gap + 2])
+        return {-1: "before ", len(row.times_s) - 1: "after "}.get(gap, "") + " to ".join(ends)
+
+    by_gap = sorted((int(gap), told) for gap, told in row.texts.items())
+    return tuple((place(gap), text) for gap, told in by_gap for text in told)
 
 
 def _frames(row: Prediction, read: Read) -> tuple[tuple[tuple[str, str], ...], str | None]:
@@ -116,9 +134,11 @@ def _frames(row: Prediction, read: Read) -> tuple[tuple[tuple[str, str], ...], s
     def choose(times_s_T: np.ndarray, span_s: tuple[float, float]) -> np.ndarray:
         return np.unique(np.abs(np.asarray(times_s_T)[:, None] - asked_s[None, :]).argmin(0))
 
+    left, top, right, bottom = row.crop or (0.0, 0.0, 1.0, 1.0)
     try:
         asked = {"start_s": row.start_s, "end_s": row.end_s, "fps": row.fps}
-        clip = read(list(row.media), choose, **asked, max_pixels=MAX_PIXELS)
+        pixels = round(MAX_PIXELS / ((right - left) * (bottom - top)))
+        clip = read(list(row.media), choose, **asked, max_pixels=pixels)
     except UserError as error:
         # The page may be read by people to whom the paths of this machine say nothing, or too much.
         reason = str(error)
@@ -126,7 +146,10 @@ def _frames(row: Prediction, read: Read) -> tuple[tuple[tuple[str, str], ...], s
             reason = reason.replace(str(path), str(path).replace("\\", "/").rsplit("/", 1)[-1])
         return (), f"Frames cannot be shown: {reason}"
     stamps = [f"{time:.2f} s" if clip.timed else f"{place + 1}" for place, time in enumerate(clip.times_s_T)]
-    return tuple((_data_uri(frame), stamp) for frame, stamp in zip(clip.frames_THWC, stamps, strict=True)), None
+    height, width = clip.frames_THWC.shape[1:3]
+    part = slice(int(top * height), round(bottom * height)), slice(int(left * width), round(right * width))
+    shown = zip(clip.frames_THWC, stamps, strict=True)
+    return tuple((_data_uri(np.ascontiguousarray(frame[part])), stamp) for frame, stamp in shown), None
 
 
 def _data_uri(frame_HWC: np.ndarray) -> str:

@@ -17,6 +17,7 @@ from emovlm.report.records import (
     Ledger,
     Look,
     Orders,
+    Right,
     Score,
     Soft,
     Worded,
@@ -31,6 +32,9 @@ OPTIONAL: dict[str, Any] = {
     "soft": Soft,
     "agreement": Agreement,
     "unread": Mapping[str, int],
+    "cost": Mapping[str, float],
+    "enrich": Mapping[str, float],
+    "events": Mapping[str, Right],
 }
 
 

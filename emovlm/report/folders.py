@@ -168,6 +168,8 @@ def load_predictions(run: Run, key: str) -> tuple[tuple[str, ...], tuple[Predict
             line.get("end_s"),
             line.get("fps"),
             answer,
+            line.get("crop") and tuple(line["crop"]),
+            line.get("texts") or {},
         )
         for line, answer in zip(found.rows, found.predicted_N().tolist(), strict=True)
     ]

@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from emovlm import UserError
-from emovlm.report import classes, clips, collapse, curves, figures, look, prose
+from emovlm.report import classes, clips, collapse, curves, figures, look, prose, seeing
 from emovlm.report.calibration import calibrated
 from emovlm.report.contrast import contrast
 from emovlm.report.drawing import looks
@@ -80,7 +80,7 @@ def _context(study: Study, key: str, read: clips.Read) -> dict[str, Any]:
     evaluation = study.arms[0].runs[0].evaluations[key]
     order = evaluation.head_to_tail
     names = [evaluation.classes[c] for c in order]
-    listed = rows(study, key)
+    listed, shown = rows(study, key), clips.shown(study, key, read)
     several = [words for words, num in (("seeds", len(study.seeds)), ("folds", study.num_folds)) if num > 1]
     return {
         "study": study,
@@ -98,6 +98,7 @@ def _context(study: Study, key: str, read: clips.Read) -> dict[str, Any]:
         "names": names,
         **_scores(study, key, listed),
         **_evidence(study, key, order),
+        **_seeing(study, key, listed),
         "drawn_figures": _drawn_figures(study, names),
         "sampled": [sampled(arm, names) for arm in sampled_arms(study)],
         "confusions": [
@@ -105,7 +106,8 @@ def _context(study: Study, key: str, read: clips.Read) -> dict[str, Any]:
             for place, arm in enumerate(ordered_arms(study))
         ],
         "curves": _curves(study),
-        "clips": clips.shown(study, key, read),
+        "clips": shown,
+        "has_texts": any(answer.texts for clip in shown for answer in clip.answers),
         "clip_rule": clips.rule(study),
         "costs": prose.costs(study),
         "commands": [*prose.commands(study), f"emovlm report {prose.place(study)}"],
@@ -172,6 +174,21 @@ def _evidence(study: Study, key: str, order: list[int]) -> dict[str, Any]:
         "reliability_figures": [
             (one.arm, Markup(figures.reliability(one, styles[one.arm].colour, place, figures.PANEL_PX)))
             for place, one in enumerate(calibrations)
+        ],
+    }
+
+
+def _seeing(study: Study, key: str, listed: list[Row]) -> dict[str, Any]:
+    """For seeing.html.j2."""
+    wide, narrow = (
+        seeing.against(study, key, listed, px, f"against-{kind}")
+        for px, kind in ((HALF_PX, "wide"), (NARROW_PX, "narrow"))
+    )
+    return {
+        "looked_at": seeing.looked_at(study, key),
+        "against_figures": [
+            (heading, Markup(f'<div class="wide">{left}</div><div class="narrow">{right}</div>'))
+            for (heading, left), (_, right) in zip(wide, narrow, strict=True)
         ],
     }
 

@@ -3,7 +3,7 @@
 C: classes, in the order of the run's files. What older files lack is None or empty.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -128,6 +128,16 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class Right:
+    """The share of some clips that is right, with its interval; None where it cannot be given."""
+
+    num_clips: int
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """One entry of `evaluations` in a run's report.json, e.g. "test-likelihood"."""
 
@@ -158,6 +168,9 @@ class Evaluation:
     orders: Orders | None = None
     soft: Soft | None = None
     agreement: Agreement | None = None
+    cost: Mapping[str, float] | None = None  # a clip: frames, visual_tokens, tokens
+    enrich: Mapping[str, float] | None = None  # making the texts of all clips: seconds, frames
+    events: Mapping[str, Right] | None = None  # "hit", "missed", "no_event"
     protocol: Mapping[str, Any] = field(default_factory=dict)
     mean_of_folds: Mapping[str, float] = field(default_factory=dict)  # metric -> score, where that says something
 
@@ -212,6 +225,8 @@ class Prediction:
     end_s: float | None
     fps: float | None  # the clock of pictures
     answer: int  # class index; -1: unreadable
+    crop: tuple[float, ...] | None = None  # left, top, right, bottom as shares: the part that was shown
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by gap: "0" lies between frames 0 and 1
 
 
 @dataclass(frozen=True)

@@ -150,3 +150,24 @@ def test_what_is_written_is_read_and_set_against_the_scores(trained):
     short, found = scored(trained, scorer="generation", max_new_tokens=1)
     assert short["cut_off"] == len(found.rows)
     assert short["unreadable"] == sum(row["parsed"] is None for row in found.rows) == sum(short["unread"].values())
+
+
+def test_what_a_clip_cost_is_that_of_its_prompt(trained):
+    from emovlm.data import splits
+    from emovlm.models import load as models
+    from emovlm.models.tokens import clip_cost
+
+    recipe, _ = trained
+    _, found = scored(trained)
+    processor = models.load(recipe.model).processor
+    rows = splits.load(recipe.data)["test"]
+    view = passes.views(processor, recipe, rows, rows.features["label"].names)[passes.AS_IS]
+    row = dict(rows[0])
+    clip = view.collator.look(row, recipe.frames, None)
+    line = found.rows[0]
+    assert line["frames"] == len(line["times_s"]) == len(clip.times_s_T)
+    # Alone, so without padding.
+    assert line["tokens"] == view.collator.tensors([row], [clip])["input_ids"].shape[1]
+    height, width = clip.frames_THWC.shape[1:3]
+    as_video = recipe.frames.input == "video"
+    assert line["visual_tokens"] == clip_cost(processor, line["frames"], height, width, as_video=as_video).visual

@@ -62,7 +62,8 @@ def check_shards(quantize: str | None) -> None:
     """Raises UserError where weights in four bits would have to be cut into shards; neither engine can."""
     if quantize and sharded():
         raise UserError(
-            f"model.quantize: {quantize} cannot be sharded by {engine()}; take accelerate_configs/ddp.yaml or zero2.yaml"
+            f"model.quantize: {quantize} cannot be sharded by {engine()}; take accelerate_configs/ddp.yaml or "
+            "zero2.yaml"
         )
 
 

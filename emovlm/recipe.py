@@ -22,8 +22,14 @@ OWN_TRAINER_KEYS = frozenset(
     {"output_dir", "seed", "remove_unused_columns", "gradient_accumulation_steps", "label_names", "group_by_length"}
     # Other ways to do what emovlm does, or ways to change the loss or the global batch behind its back.
     | {"eval_strategy", "load_best_model_at_end", "metric_for_best_model", "greater_is_better"}
-    | {"label_smoothing_factor", "auto_find_batch_size", "save_only_model", "ignore_data_skip", "resume_from_checkpoint"}
-    | {"average_tokens_across_devices", "accelerator_config", "parallelism_config", "enable_jit_checkpoint"}
+    | {"label_smoothing_factor", "auto_find_batch_size", "save_only_model", "ignore_data_skip"}
+    | {
+        "resume_from_checkpoint",
+        "average_tokens_across_devices",
+        "accelerator_config",
+        "parallelism_config",
+        "enable_jit_checkpoint",
+    }
     # Which processes and which engine: told by the launcher, and asserted at the start.
     | {"deepspeed", "fsdp", "fsdp_config", "use_cpu", "ddp_backend"}
 )
@@ -220,7 +226,7 @@ class Recipe(Section):
 
     @property
     def checkpoints_activations(self) -> bool:
-        """Whether activations are computed again in the backward pass; transformers has an old and a new name for it."""
+        """Whether activations are computed again in the backward pass; transformers has two names for it."""
         old, new = (self.trainer.get(f"{name}_checkpointing") for name in ("gradient", "activation"))
         return bool(old if new is None else new)
 

@@ -104,7 +104,14 @@ def test_out_of_memory_ends_with_what_helps_the_cheapest_first(small):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has ...")
     said = str(raised.value)
     assert said.startswith("CUDA out of memory. What helps, the cheapest first: 1. ")
-    order = ["per_device_train_batch_size=2", "activation_checkpointing", "zero2", "nf4", "lora.parts", "max_pixels=6272"]
+    order = [
+        "per_device_train_batch_size=2",
+        "activation_checkpointing",
+        "zero2",
+        "nf4",
+        "lora.parts",
+        "max_pixels=6272",
+    ]
     assert [said.index(word) for word in order] == sorted(said.index(word) for word in order)
 
 

@@ -81,7 +81,7 @@ def test_files_that_know_nothing_of_it_have_no_section(tmp_path: Path) -> None:
 
 
 def test_texts_and_crop_of_the_strip(tmp_path: Path) -> None:
-    """Gap 0 lies between frames 0 and 1, -1 before the first, -2 is the whole clip; frames are cut to what was shown."""
+    """Gap 0 lies between frames 0 and 1, -1 before the first, -2 is the whole clip; frames are cut to the crop."""
     from emovlm.frames.clip import Clip
 
     folder = made_up.run(tmp_path / "run", per_class=4)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from emovlm import UserError, __version__
-from emovlm.cli import data, frames, results, training
+from emovlm.cli import data, frames, results, training, use
 from emovlm.launch import leave_processes, tell_failure
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.add_typer(frames.app, name="frames")
 for verb in (
     training.train,
     results.evaluate,
+    use.predict,
     training.study,
     training.sample,
     training.enrich,

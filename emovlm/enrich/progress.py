@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 import time
 
-from tqdm import tqdm
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 LINE_S = 30.0
 
@@ -16,13 +18,19 @@ class Progress:
     def __init__(self, title: str, total: int):
         self.title, self.total, self.done = title, total, 0
         self.start_s = self.said_s = time.monotonic()
-        self.bar = tqdm(total=total, desc=title, unit="clip", leave=False) if sys.stderr.isatty() else None
+        self.bar: Bar | None = None
+        if sys.stderr.isatty():
+            columns = TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+            # What goes to stdout is for the next program, so it is left alone.
+            self.bar = Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
+            self.bar.add_task(title, total=total)
+            self.bar.start()
 
     def add(self, count: int) -> None:
         self.done += count
         now_s = time.monotonic()
         if self.bar is not None:
-            self.bar.update(count)
+            self.bar.advance(self.bar.task_ids[0], count)
         elif now_s - self.said_s >= LINE_S and self.done < self.total:
             self.said_s = now_s
             left_s = (self.total - self.done) / max(self.rate(), 1e-9)
@@ -35,4 +43,4 @@ class Progress:
 
     def close(self) -> None:
         if self.bar is not None:
-            self.bar.close()
+            self.bar.stop()

@@ -41,8 +41,8 @@ def adjusted(
         # Expectation maximisation needs calibrated probabilities, so the temperature comes first.
         known = held_out.targets_N() >= 0
         temperature = calibration.fit_temperature(held_out.scores_NC()[known], held_out.targets_N()[known])
-        return _with_prior(found, asked.prior, _effective_prior(run, found.classes), 1.0, temperature), None
-    prior_C = _effective_prior(run, found.classes) if asked.prior in ("effective", "label_shift") else None
+        return with_prior(found, asked.prior, effective_prior(run, found.classes), 1.0, temperature), None
+    prior_C = effective_prior(run, found.classes) if asked.prior in ("effective", "label_shift") else None
     tau = asked.tau
     if tau == "fit":
         assert held_out is not None, "a fit needs held-out rows"
@@ -50,19 +50,20 @@ def adjusted(
         offsets_NC = _offsets(held_out, asked.prior, prior_C)
         tau = priors.fit_tau(held_out.scores_NC()[known], held_out.targets_N()[known], offsets_NC[known])
     if asked.prior != "none":
-        found = _with_prior(found, asked.prior, prior_C, tau)
+        found = with_prior(found, asked.prior, prior_C, tau)
     if asked.temperature != "fit":
         return found, None
     assert held_out is not None, "a fit needs held-out rows"
     if asked.prior != "none":
-        held_out = _with_prior(held_out, asked.prior, prior_C, tau)
+        held_out = with_prior(held_out, asked.prior, prior_C, tau)
     known = held_out.targets_N() >= 0
     return found, calibration.fit_temperature(held_out.scores_NC()[known], held_out.targets_N()[known])
 
 
-def _with_prior(
+def with_prior(
     found: Predictions, kind: str, prior_C: np.ndarray | None, tau: float, temperature: float = 1.0
 ) -> Predictions:
+    """prior_C: for `effective` and `label_shift`; what a row's `blank` says is taken off for `blank`."""
     raw_NC = found.scores_NC()
     said: dict[str, Any] = {"kind": kind}
     if kind == "label_shift":
@@ -95,7 +96,7 @@ def _offsets(found: Predictions, kind: str, prior_C: np.ndarray | None) -> np.nd
     return np.broadcast_to(log_prior_C, scores_NC.shape)
 
 
-def _effective_prior(run: runs.RunFolder, classes: list[str]) -> np.ndarray:
+def effective_prior(run: runs.RunFolder, classes: list[str]) -> np.ndarray:
     """Sampled proportion x class weight, as the ledger of the run counted it."""
     try:
         ledger = json.loads(run.ledger.read_text(encoding="utf-8"))

@@ -1,0 +1,45 @@
+"""What is done with a finished model: predict, serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emovlm.launch import quiet_libraries
+
+RunPath = Annotated[
+    Path, typer.Argument(metavar="RUN|RECIPE", help="A run folder; or a recipe, with train=none the model as it is.")
+]
+
+
+def predict(
+    run: RunPath,
+    clips: Annotated[
+        list[str],
+        typer.Argument(metavar="CLIP... [KEY=VALUE]...", help="Videos, pictures and folders of them; then overrides."),
+    ],
+    timeline: Annotated[bool, typer.Option("--timeline", help="A window that slides over each video.")] = False,
+    window: Annotated[float, typer.Option(metavar="SECONDS", help="With --timeline: length of the window.")] = 2.0,
+    step: Annotated[float, typer.Option(metavar="SECONDS", help="With --timeline: from window to window.")] = 0.5,
+    json: Annotated[bool, typer.Option("--json", help="One line of JSON a clip (or a window).")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for answers.jsonl, or the .csv and .svg of each timeline.")
+    ] = None,
+) -> None:
+    """Say which class each clip shows, and how sure the model is."""
+    from emovlm.predict.clips import told_apart
+
+    files, overrides = told_apart(clips)
+    quiet_libraries()
+    from emovlm.predict import batch
+    from emovlm.predict.predictor import load
+
+    predictor = load(run, overrides)
+    if timeline:
+        failed = batch.tell_timelines(predictor, files, window_s=window, step_s=step, as_json=json, out=out)
+    else:
+        failed = batch.tell(predictor, files, as_json=json, out=out)
+    if failed:
+        raise typer.Exit(1)

@@ -123,12 +123,15 @@ class Model(Section):
     """`name`: a hub name, a folder, or `demo`; `dtype: auto` is float32 on a CPU and bfloat16 on a GPU that has it.
 
     `quantize: nf4` keeps the frozen weights of the language model in four bits (QLoRA, arXiv 2305.14314).
+    `cache_visual_tokens`: where tower and projector are frozen, each clip goes through them once; what comes out is
+    kept in `frames.cache`, for this run and for others.
     """
 
     name: str
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     attention: Literal["auto", "eager", "sdpa", "flash_attention_2"] = "auto"
     quantize: Literal["nf4"] | None = None
+    cache_visual_tokens: bool = False
 
 
 class Sampler(OpenSection):

@@ -106,8 +106,8 @@ def recipe_hash(recipe: Recipe) -> str:
     """Identity of a run: 16 hex digits over the resolved recipe. Where the run and its caches lie is not part of it."""
     values = resolved(recipe)
     values.pop("output", None)
-    for key in ("cache", "cache_gb"):
-        values["frames"].pop(key, None)
+    for section, key in (("frames", "cache"), ("frames", "cache_gb"), ("model", "cache_visual_tokens")):
+        values[section].pop(key, None)
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 

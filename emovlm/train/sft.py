@@ -36,6 +36,7 @@ from emovlm.train.callbacks import (
     ShortProgress,
     drawn_by_all,
 )
+from emovlm.train.kept_tokens import kept_tokens
 from emovlm.train.preflight import accumulation_steps, check_answers
 from emovlm.train.selection import Selection
 from emovlm.train.supervision import ClassMeter, Supervision, greedy_hits, soft_labels, supervision, warn_of_both
@@ -135,7 +136,7 @@ def train(
     trainer = LongTailTrainer(
         model=model,
         args=arguments,
-        data_collator=collator,
+        data_collator=kept_tokens(collator, recipe, model, rows, stream),
         train_dataset=rows.add_column("row", list(range(len(rows)))),
         processing_class=vlm.processor,
         callbacks=callbacks,

@@ -108,6 +108,16 @@ class Video:
     def pixel_aspect(self) -> Fraction | None:
         return self._stream.sample_aspect_ratio or None
 
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """(width, height) as stored."""
+        return self._stream.codec_context.width, self._stream.codec_context.height
+
+    @property
+    def hdr(self) -> bool:
+        """Whether its brightness is coded by PQ or HLG (SMPTE ST 2084, ARIB STD-B67): numbers of ITU-T H.273."""
+        return self._stream.codec_context.color_trc in (16, 18)
+
     def ticks(self) -> Iterator[Tick]:
         """The times of the packets, in order of presentation: a guess at the frames. Raises and decodes nothing."""
         found: list[tuple[int, int]] = []

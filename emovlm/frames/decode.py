@@ -18,6 +18,7 @@ its neighbours raises nothing here, nor does a transport stream that was cut exa
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from emovlm.frames.clip import Choose, Clip, ClipError
 from emovlm.frames.geometry import View
 from emovlm.frames.wholeness import is_pointer
 
-__all__ = ["Choose", "Clip", "ClipError", "glance", "read"]
+__all__ = ["Choose", "Clip", "ClipError", "Header", "glance", "header", "read"]
 
 
 def read(
@@ -73,6 +74,25 @@ def glance(
     if not seen.pts_T:
         raise video.nothing_there(media[0], seen, asked_s)
     return seen.times_s_T(), seen.span_s(asked_s), True
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a clip's first file says of itself. hdr: its colours are meant for a screen of high dynamic range."""
+
+    still: bool
+    width_px: int
+    height_px: int
+    hdr: bool
+
+
+def header(media: list[str]) -> Header:
+    """Raises ClipError. The size is as stored: turned clips have their sides exchanged."""
+    still, _ = _asked(media, None, None)
+    if still:
+        return Header(True, *pictures.size_px(media[0]), hdr=False)
+    with video.Video(os.path.abspath(media[0])) as source:
+        return Header(False, *source.size_px, hdr=source.hdr)
 
 
 def _asked(media: list[str], start_s: float | None, end_s: float | None) -> tuple[bool, tuple[float, float]]:

@@ -40,6 +40,15 @@ def is_picture(path: str) -> bool:
         return False
 
 
+def size_px(path: str) -> tuple[int, int]:
+    """(width, height) as stored. Raises ClipError."""
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            return picture.size
+    except DAMAGED as error:
+        raise ClipError(f"{path}: cannot be read as a picture ({_one_line(error)})", "damaged") from None
+
+
 @dataclass(frozen=True)
 class Clock:
     """Which of the pictures belong to the asked span, and when they are shown; seconds where there is an `fps`.

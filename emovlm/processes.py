@@ -20,6 +20,8 @@ from emovlm import UserError
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+    from emovlm.recipe import Recipe
+
 # Set by `--launch`: how many processes are asked for.
 ASKED = "EMOVLM_PROCESSES"
 # The engines, by what accelerate calls them once they work.
@@ -58,13 +60,11 @@ def state() -> PartialState:
     return found
 
 
-def check_shards(quantize: str | None) -> None:
-    """Raises UserError where weights in four bits would have to be cut into shards; neither engine can."""
-    if quantize and sharded():
-        raise UserError(
-            f"model.quantize: {quantize} cannot be sharded by {engine()}; take accelerate_configs/ddp.yaml or "
-            "zero2.yaml"
-        )
+def check_shards(recipe: Recipe) -> None:
+    """Raises UserError for what cannot be cut into shards: weights in four bits, and a model without its words."""
+    what = f"model.quantize: {recipe.model.quantize}" if recipe.model.quantize else f"train: {recipe.train}"
+    if sharded() and (recipe.model.quantize or recipe.train == "head"):
+        raise UserError(f"{what}: cannot be sharded by {engine()}; take accelerate_configs/ddp.yaml or zero2.yaml")
 
 
 def check_engine(accelerator: Accelerator) -> None:

@@ -198,7 +198,7 @@ class Select(Section):
 
 
 class Recipe(Section):
-    """`train: none` is zero-shot: the model as it is. `train: full` trains all parameters."""
+    """train: `none` is zero-shot, `full` trains all parameters, `head` a linear layer on the frozen model."""
 
     seed: int = 0
     data: Data
@@ -206,7 +206,7 @@ class Recipe(Section):
     enrich: Enrich | None = None
     prompt: Prompt = Prompt()
     model: Model
-    train: Literal["lora", "full", "none"] = "lora"
+    train: Literal["lora", "full", "head", "none"] = "lora"
     lora: Lora = Lora()
     sampler: Sampler = Sampler()
     loss: Loss = Loss()

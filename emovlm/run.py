@@ -54,6 +54,11 @@ class RunFolder:
         return self.folder / "model"
 
     @property
+    def head(self) -> Path:
+        """The linear layer behind a frozen model (`train: head`)."""
+        return self.folder / "head"
+
+    @property
     def selected(self) -> Path:
         """The best model so far, while the training goes on (`select:`)."""
         return self.folder / "selected"
@@ -80,7 +85,11 @@ class RunFolder:
         return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
 
     def trained(self) -> bool:
-        return self.adapter.is_dir() or self.model.is_dir()
+        return any(folder.is_dir() for folder in (self.adapter, self.model, self.head))
+
+    def learnt(self, train: str) -> Path:
+        """Where the result of the recipe's `train:` lies."""
+        return {"full": self.model, "head": self.head}.get(train, self.adapter)
 
 
 def folder_of(recipe: Recipe, path: Path) -> RunFolder:

@@ -18,6 +18,7 @@ def check(file: YamlFile, recipe: Recipe) -> None:
     """Raises UserError for the first contradiction."""
     _check_numbers(file, recipe)
     _check_weights(file, recipe)
+    _check_head(file, recipe)
     _check_loss(file, recipe)
     _check_generation(file, recipe)
     _check_scores(file, recipe)
@@ -51,6 +52,21 @@ def _check_weights(file: YamlFile, recipe: Recipe) -> None:
             f"{file.at('lora.init')}: {recipe.lora.init} takes the weights apart, which cannot be done in four bits; "
             "leave it out, or model.quantize"
         )
+
+
+def _check_head(file: YamlFile, recipe: Recipe) -> None:
+    """A linear layer has a score for each class, and no words."""
+    if recipe.train != "head":
+        return
+    if not recipe.loss.over_classes:
+        raise UserError(
+            f"{file.at('train')}: a head has scores and no words, so it needs a loss over classes; set "
+            "loss.over_classes=cross_entropy"
+        )
+    asked, default = recipe.evaluate, type(recipe.evaluate)()
+    for key in ("scorer", "score", "synonyms", "orders", "words"):
+        if getattr(asked, key) != getattr(default, key):
+            raise UserError(f"{file.at(f'evaluate.{key}')}: goes by the words of the classes, and a head has none")
 
 
 def _check_loss(file: YamlFile, recipe: Recipe) -> None:

@@ -32,14 +32,18 @@ def test_the_engine_is_read_from_the_launcher(asked):
     assert (processes.engine(), processes.sharded()) == ("fsdp", True)
 
 
-def test_four_bits_are_not_cut_into_shards(asked):
+def test_four_bits_and_a_head_are_not_cut_into_shards(asked, small):
+    four_bits, head = small(model={"quantize": "nf4"}), small(train="head")
     for engine in ({}, {"zero": 2}):
         asked(**engine)
-        processes.check_shards("nf4")
+        processes.check_shards(four_bits)
+        processes.check_shards(head)
     asked(zero=3)
-    processes.check_shards(None)
-    with pytest.raises(UserError, match=r"model\.quantize: nf4 cannot be sharded by zero3; take"):
-        processes.check_shards("nf4")
+    processes.check_shards(small())
+    with pytest.raises(UserError, match=r"model\.quantize: nf4: cannot be sharded by zero3; take"):
+        processes.check_shards(four_bits)
+    with pytest.raises(UserError, match=r"train: head: cannot be sharded by zero3; take"):
+        processes.check_shards(head)
 
 
 def test_deepspeed_with_use_cpu_would_be_plain_data_parallel(asked):

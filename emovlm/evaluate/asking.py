@@ -27,6 +27,8 @@ def asker(recipe: Recipe, model: Any, collator: Collator, classes: Sequence[str]
     asked = recipe.evaluate
     if asked.scorer == "generation":
         return _writer(model, collator, class_synonyms(classes), asked.max_new_tokens)
+    if recipe.train == "head":
+        return lambda prompt: [{"scores": scores_C} for scores_C in model(**prompt).cpu().tolist()]
     several = asked.synonyms or asked.words
     spelled = class_synonyms(classes) if several else {name: [name] for name in classes}
     names = [collator.answers.ids(word) for words in spelled.values() for word in words]

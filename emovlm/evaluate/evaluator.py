@@ -18,8 +18,8 @@ from emovlm.evaluate.passes import ALTERED, AS_IS, BLANK, ORDER, ask_rows, views
 from emovlm.evaluate.predictions import Predictions
 from emovlm.evaluate.seen import COSTS
 from emovlm.evaluate.summary import summarise, validation_scores
+from emovlm.models import head, lora
 from emovlm.models import load as models
-from emovlm.models import lora
 
 if TYPE_CHECKING:
     import datasets
@@ -33,11 +33,13 @@ def evaluate(recipe: Recipe, run: runs.RunFolder, *, split: str | None = None) -
     splits = data_splits.load(recipe.data)
     rows = data_splits.pick(splits, split)
     state = processes.state()
-    processes.check_shards(recipe.model.quantize)
+    processes.check_shards(recipe)
     with processes.scoring(models.choose_dtype(recipe.model.dtype)) as ready:
         vlm = checkpoint(recipe, run)
         vlm = models.Vlm(ready(vlm.model), vlm.processor)
     found = predict(vlm.model, vlm.processor, recipe, rows, split)
+    if left_out := splits.left_out.get(split):
+        found.header["protocol"]["left_out"] = left_out
     held_out = _held_out(vlm, recipe, splits, split)
     found, temperature = adjust.adjusted(found, held_out, recipe, run)
     summary = summarise(found, data_splits.train_counts(splits, len(found.classes)), temperature)
@@ -66,7 +68,8 @@ def checkpoint(recipe: Recipe, run: runs.RunFolder) -> models.Vlm:
     if recipe.train == "full":
         return models.load(recipe.model.model_copy(update={"name": str(run.model)}))
     vlm = models.load(recipe.model)
-    return models.Vlm(lora.load(vlm.model, run.adapter), vlm.processor)
+    load = head.load if recipe.train == "head" else lora.load
+    return models.Vlm(load(vlm.model, run.learnt(recipe.train)), vlm.processor)
 
 
 def predict(model: Any, processor: Any, recipe: Recipe, rows: datasets.Dataset, split: str) -> Predictions:

@@ -19,6 +19,7 @@ SCORES = {
     "trie": "log-probability of the class name under decoding constrained to the class names",
     "mean": "log-likelihood of the class name a token: no log-probability",
 }
+HEAD = "score of a linear layer on the last state, a log-probability but for a constant"
 
 
 def header(recipe: Recipe, collator: Collator, classes: list[str], split: str, ids: list[str]) -> dict[str, Any]:
@@ -26,7 +27,8 @@ def header(recipe: Recipe, collator: Collator, classes: list[str], split: str, i
     asked = recipe.evaluate
     scorer: dict[str, Any] = {"max_new_tokens": asked.max_new_tokens, "synonyms": True}
     if asked.scorer == "likelihood":
-        scorer = {"score": asked.score, "score_means": SCORES[asked.score], "synonyms": asked.synonyms}
+        means = HEAD if recipe.train == "head" else SCORES[asked.score]
+        scorer = {"score": asked.score, "score_means": means, "synonyms": asked.synonyms}
     return {
         "classes": classes,
         "scorer": asked.scorer,

@@ -48,10 +48,10 @@ def export(
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        if merge and recipe.train != "full":
+        if merge and recipe.train == "lora":
             difference = _merge(recipe, run, temporary, score, dtype)
         else:
-            shutil.copytree(run.model if recipe.train == "full" else run.adapter, temporary)
+            shutil.copytree(run.learnt(recipe.train), temporary)
             difference = None
         os.replace(temporary, out)
     finally:

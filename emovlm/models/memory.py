@@ -88,7 +88,7 @@ def estimate(model: Any, batch: Mapping[str, torch.Tensor], answer_tokens: int, 
         learning += 3 * own * parameter.numel() if name in learns else 0
     tokens = {"language": batch["input_ids"].numel(), "vision": num_patches(base, batch)}
     tokens["projector"] = tokens["vision"]
-    places = {str(part_of(_path(name), by_part)) for name in learns}
+    places = {str(place) for name in learns if (place := part_of(_path(name), by_part))}
     passed = {part for place in places for part in PASSED.get(place, PASSED["vision"])}
     kept = 0.0
     for part in passed:

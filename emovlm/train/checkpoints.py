@@ -245,7 +245,7 @@ def _put_away(folder: Path) -> str:
 
 def _sweep(run: runs.RunFolder) -> None:
     """Temporary files and folders of a process that was killed while it wrote: `.adapter.1234`, `.log.jsonl.1234`."""
-    for final in (run.recipe, run.env, run.log, run.ledger, run.report, run.adapter, run.model):
+    for final in (run.recipe, run.env, run.log, run.ledger, run.report, run.adapter, run.model, run.head):
         for left in run.folder.glob(f".{final.name}.*"):
             if left.is_dir():
                 shutil.rmtree(left)

@@ -60,7 +60,8 @@ def dry_run(recipe: Recipe) -> None:
         f"{batch['input_ids'].shape[1]} tokens a row: {cost.all} for the clip ({cost.visual} visual), {learnt} learnt"
     )
     # PiSSA would take apart weights that are not there.
-    model = trainable(vlm, recipe.model_copy(update={"lora": recipe.lora.model_copy(update={"init": "default"})}))
+    plain = recipe.model_copy(update={"lora": recipe.lora.model_copy(update={"init": "default"})})
+    model = trainable(vlm, plain, len(classes))
     console.print(lora.table(model))
     device_batch = recipe.global_batch // accumulation // processes.state().num_processes
     console.print(f"global batch {recipe.global_batch} = {device_batch} a device x {accumulation} accumulated")

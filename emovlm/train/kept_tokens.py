@@ -58,7 +58,10 @@ class KeptTokens:
     def keep(self, row: Mapping[str, Any], model: Any) -> None:
         """Look at the clip, once."""
         plain = {name: value for name, value in row.items() if name != "row"}
-        batch = {name: tensor.to(model.device) for name, tensor in self.collator([plain]).items()}
+        batch = self.collator([plain])
+        if "failed" in batch:  # not kept, it fails again where it is drawn, and is counted there
+            return
+        batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
         labels = {"labels": batch.pop("labels")} if "labels" in batch else {}
         sample = visual_tokens.encode(model, batch) | labels
         self.cache.put(self.key(row), dict(_array(name, tensor) for name, tensor in sample.items()))
@@ -125,6 +128,8 @@ def weights_of(model: Any, processor: Any) -> str:
 def _check(recipe: Recipe) -> None:
     key = "model.cache_visual_tokens"
     learnt = [part for part in recipe.lora.parts if part != "language"]
+    if recipe.train == "head":
+        raise UserError(f"{key}: a head reads the states of the whole model; leave it out")
     if recipe.train == "full" or learnt:
         what = "the whole model" if recipe.train == "full" else f"the {learnt[0]} part"
         raise UserError(f"{key}: {what} learns, so the tokens change with every step; leave it out")

@@ -20,8 +20,8 @@ from emovlm.longtail.ledger import Ledger
 from emovlm.longtail.losses import IGNORED, answer_nll, sample_mean, token_mean
 from emovlm.longtail.plan import plan
 from emovlm.longtail.targets import class_indices
+from emovlm.models import head, lora, memory, parts, rates
 from emovlm.models import load as models
-from emovlm.models import lora, memory, parts, rates
 from emovlm.prompts.collator import Collator
 from emovlm.scoring.likelihood import label_scores, label_scores_apart
 from emovlm.settings import LEAVES_PRIOR
@@ -40,24 +40,27 @@ from emovlm.train.kept_tokens import kept_tokens
 from emovlm.train.preflight import accumulation_steps, check_answers
 from emovlm.train.selection import Selection
 from emovlm.train.supervision import ClassMeter, Supervision, greedy_hits, soft_labels, supervision, warn_of_both
+from emovlm.train.unread import SparingTrainer, Unread, counting
 from emovlm.train.validation import Scored, Validation
 
 if TYPE_CHECKING:
     from emovlm.recipe import Recipe
 
 Validate = Callable[..., Scored]
+# (model, prompt, token ids of the class names) -> scores_BC
+Score = Callable[..., torch.Tensor]
 
 
-class LongTailTrainer(Trainer):
+class LongTailTrainer(SparingTrainer):
     """Three overrides: whose index stream is used, which loss, and what is logged a class. The rest is Trainer's."""
 
     # compute_loss divides by the samples (or tokens) of the whole step, so Trainer must not divide by accumulation.
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *, ledger: Ledger, taught: Supervision, share_prefix: bool, **kwargs: Any):
+    def __init__(self, *, ledger: Ledger, taught: Supervision, score: Score, **kwargs: Any):
         super().__init__(**kwargs)
         self.sampler, self.ledger, self.taught = ledger.plan.sampler, ledger, taught
-        self.score = label_scores if share_prefix else label_scores_apart
+        self.score = score
         self.meter = ClassMeter(ledger.classes)
         # Makes Trainer count the answer tokens of a whole step over all processes; ours are shifted already.
         self.model_accepts_loss_kwargs = True
@@ -70,6 +73,7 @@ class LongTailTrainer(Trainer):
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         rows_B, taught = inputs.pop("rows_B"), self.taught
+        counts_B = counting(rows_B, inputs.pop("failed", {}))
         targets_BC = taught.targets_NC[rows_B.cpu()].to(rows_B.device)
         outputs = None
         if taught.class_loss:
@@ -81,13 +85,14 @@ class LongTailTrainer(Trainer):
             outputs = model(**inputs, logits_to_keep=answers_BA.shape[1] + 1)
             losses_B = answer_nll(outputs.logits[:, :-1], answers_BA)
             hits_B = greedy_hits(outputs.logits[:, :-1], answers_BA, IGNORED)
-        self.ledger.add(rows_B.cpu().numpy(), self.sampler.epoch)
+        self.ledger.add(rows_B[counts_B].cpu().numpy(), self.sampler.epoch)
+        losses_B = losses_B.where(counts_B, 0.0)
         if taught.labelled:
-            self.meter.add(targets_BC, losses_B, hits_B)
+            self.meter.add(targets_BC[counts_B], losses_B[counts_B], hits_B[counts_B])
             weights_B = taught.weights_of(rows_B, self.state.global_step / max(self.state.max_steps, 1))
-            loss = sample_mean(weights_B * losses_B, self.sampler.step)
+            loss = sample_mean(weights_B * losses_B, max(self.sampler.step - self.num_failed, 1))
         else:
-            loss = token_mean(losses_B, num_items_in_batch)
+            loss = token_mean(losses_B, max(num_items_in_batch, 1))
         # Gradients are averaged over the processes, while the loss above is this process's part of one sum.
         loss = loss * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
@@ -127,7 +132,7 @@ def train(
     collator = Collator(vlm.processor, recipe, classes, with_answers=with_answers, texts=texts, look=look_for(recipe))
     labelled = check_answers(rows, collator)
     taught = supervision(recipe, rows, stream, collator.answers, labelled)
-    model = trainable(vlm, recipe)
+    model = trainable(vlm, recipe, len(classes))
     if state.is_main_process:
         runs.begin(recipe, run, world_size=state.num_processes, device=str(state.device))
     log = RunLog(run)
@@ -142,13 +147,14 @@ def train(
         callbacks=callbacks,
         ledger=ledger,
         taught=taught,
-        share_prefix=recipe.loss.share_prefix,
+        score=scorer(recipe),
         optimizer_cls_and_kwargs=optimizer(model, recipe, arguments),
     )
     processes.check_engine(trainer.accelerator)
     if state.is_main_process:
         Console(stderr=True).print(lora.table(model), warn_of_both(recipe, stream, classes) or "")
     marker.trainer = trainer
+    trainer.unread = Unread(recipe.data, rows, splits.left_out.get("train", {}), run.folder / "quarantine.jsonl")
     selection = None
     if recipe.select:
         selection = Selection(run, recipe.select, start, functools.partial(write_model, recipe, vlm.processor))
@@ -177,7 +183,14 @@ def go_on(trainer: LongTailTrainer, start: checkpoints.Start, last_step: int, se
         trainer.train(resume_from_checkpoint=str(start.folder) if start.folder else None)
 
 
-def trainable(vlm: models.Vlm, recipe: Recipe) -> Any:
+def scorer(recipe: Recipe) -> Score:
+    """How a loss over classes gets its scores."""
+    if recipe.train == "head":
+        return lambda model, prompt, _: model(**prompt)
+    return label_scores if recipe.loss.share_prefix else label_scores_apart
+
+
+def trainable(vlm: models.Vlm, recipe: Recipe, num_classes: int) -> Any:
     """The model with only what the recipe trains left open to gradients."""
     if recipe.train == "full":
         if getattr(vlm.model, "is_quantized", False):
@@ -185,13 +198,13 @@ def trainable(vlm: models.Vlm, recipe: Recipe) -> Any:
         for path in parts.unreached(vlm.model):
             vlm.model.get_submodule(path).requires_grad_(False)
         return vlm.model
-    torch.manual_seed(recipe.seed)  # LoRA-A is drawn from the global generator, before Trainer seeds it.
-    return lora.add(vlm.model, recipe.lora)
+    torch.manual_seed(recipe.seed)  # What is new is drawn from the global generator, before Trainer seeds it.
+    return head.ClassHead(vlm.model, num_classes) if recipe.train == "head" else lora.add(vlm.model, recipe.lora)
 
 
 def optimizer(model: Any, recipe: Recipe, arguments: TrainingArguments) -> tuple[Any, dict[str, Any]] | None:
     """Trainer's own, with a learning rate for each part where the recipe gives one; None leaves it all to Trainer."""
-    if recipe.train == "full":
+    if recipe.train != "lora":
         return None
     groups = rates.groups(model, recipe.lora, arguments.learning_rate, arguments.weight_decay)
     kind, settings = Trainer.get_optimizer_cls_and_kwargs(arguments, model)
@@ -200,7 +213,7 @@ def optimizer(model: Any, recipe: Recipe, arguments: TrainingArguments) -> tuple
 
 def training_arguments(recipe: Recipe, run: runs.RunFolder, accumulation: int) -> TrainingArguments:
     """`trainer:` as it is, over defaults that suit a class-sampled VLM and the engine that was started."""
-    processes.check_shards(recipe.model.quantize)
+    processes.check_shards(recipe)
     defaults: dict[str, Any] = {
         "report_to": "none",
         "run_name": "/".join(run.folder.parts[-2:]),
@@ -237,7 +250,7 @@ def write_model(recipe: Recipe, processor: Any, model: Any, folder: Path) -> Non
     """The whole model or its adapter, whichever the recipe trains: whole or not at all. Every process must call it."""
     whole = processes.whole(model)
     if processes.state().is_main_process:
-        (models if recipe.train == "full" else lora).save(whole, processor, folder)
+        {"full": models, "head": head}.get(recipe.train, lora).save(whole, processor, folder)
 
 
 def save(
@@ -267,9 +280,10 @@ def save(
             "loss_prior": None if recipe.loss.over_classes in LEAVES_PRIOR else recipe.loss.prior,
             "different_data": marker.start.progress.different_data,
             "selected": selection.found() if selection else None,
+            **trainer.unread.summary(),
         }
         runs.update_report(run, recipe, train=found, selected_on=recipe.select_on if chosen else None)
-    folder = run.model if recipe.train == "full" else run.adapter
+    folder = run.learnt(recipe.train)
     if selection and chosen:
         selection.move_best(folder)
     else:

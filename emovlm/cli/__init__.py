@@ -25,6 +25,7 @@ for verb in (
     training.train,
     results.evaluate,
     use.predict,
+    use.serve,
     training.study,
     training.sample,
     training.enrich,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from emovlm.cli.arguments import Overrides
 from emovlm.launch import quiet_libraries
 
 RunPath = Annotated[
@@ -43,3 +44,16 @@ def predict(
         failed = batch.tell(predictor, files, as_json=json, out=out)
     if failed:
         raise typer.Exit(1)
+
+
+def serve(
+    run: RunPath,
+    overrides: Overrides = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On this machine alone.")] = 7860,
+) -> None:
+    """Show a page on this machine: drop a clip, see the frames, the texts, the scores, and a timeline."""
+    quiet_libraries()
+    from emovlm.predict.predictor import load
+    from emovlm.predict.serve import serve as show
+
+    show(load(run, overrides or []), port)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from emovlm import UserError
+from emovlm.data.leftout import LeftOut
 from emovlm.data.schema import PLACE
 from emovlm.data.sources import crema_d, dfew, ferv39k, mafw, meld, mer2023, mer2024, ravdess
 
@@ -75,6 +76,17 @@ class TestMafw:
         found = [labels_of(mafw.load(roots["mafw"], fold)) for fold in (1, 2)]
         assert "00025 part 2" in found[0]
         assert found[0] == found[1]
+
+    def test_distributions_are_shares_that_mean_the_class_of_the_list(self, tmp_path):
+        layouts.module("mafw").write(tmp_path)
+        row = next(row for row in mafw.load(str(tmp_path), 1, soft=True) if row["label"] == "disappointment")
+        # .9 of disappointment and .3 of anger, which follows it in a circle.
+        assert row["distribution"] == [0.3, *[0] * 9, 0.9]
+        assert row["soft_label"] == pytest.approx([0.25, *[0] * 9, 0.75])
+        assert "soft_label" not in mafw.load(str(tmp_path), 1)[0]
+        layouts.text(tmp_path / "Train & Test Set" / "single" / "no_caption" / "set_1" / "train.txt", "00026.mp4 fear")
+        message = refused(mafw.load, str(tmp_path), 1, soft=True)
+        assert "train.txt:1: fear, but Labels/single-set.xlsx says anger" in message
 
     def test_folders_of_frames(self, roots):
         row = mafw.load(roots["mafw"], 1, clips="frames")[0]
@@ -181,7 +193,8 @@ class TestMeld:
 
     def test_the_clip_that_is_in_no_archive_is_used_where_somebody_has_it(self, tmp_path):
         args = layouts.module("meld").write(tmp_path)
-        ids = {row["id"] for row in meld.load(**args)}
+        with pytest.warns(LeftOut, match="meld: of 8 rows left out: 1 that no archive has"):
+            ids = {row["id"] for row in meld.load(**args)}
         assert "validation/dia110_utt7" not in ids
         layouts.clip(tmp_path / "dev_splits_complete" / "dia110_utt7.mp4")
         assert {row["id"] for row in meld.load(**args)} - ids == {"validation/dia110_utt7"}

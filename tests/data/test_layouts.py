@@ -1,6 +1,7 @@
 """The contract of a source of a known data set, over its official layout. Sources and layouts are found, not listed."""
 
 import importlib
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from emovlm.recipe import Data
 
 from . import layouts
 
+pytestmark = pytest.mark.filterwarnings("ignore::emovlm.data.leftout.LeftOut")
 # These read what anybody has, not the layout of one set; and the demo is its own layout.
 GENERAL = {"jsonl", "folder", "demo", "hub"}
 
@@ -33,6 +35,14 @@ def counts(by_split):
 
 def test_every_source_of_a_known_set_has_a_layout():
     assert set(lookup.SOURCE.names()) - GENERAL == set(layouts.names())
+
+
+@pytest.mark.parametrize("name", layouts.names())
+def test_the_source_says_where_its_set_is_and_how_it_was_verified(name):
+    text = importlib.import_module(f"emovlm.data.sources.{name}").__doc__
+    for word in ("\nWhere ", "\nLicence ", "\n    root/", "Traps:"):
+        assert word in text, f"{name}: its docstring has no {word.strip()}"
+    assert re.search(r"\bVerified\s|\bBy description", text), f"{name}: its docstring does not say how it was verified"
 
 
 def test_the_rows_of_the_layout(known):

@@ -6,6 +6,7 @@ Licence  for research by universities alone, not to be passed on
     root/Train & Test Set/single/no_caption/set_1/train.txt, test.txt   00025.mp4 anger            to set_5
     root/Train & Test Set/single/with_caption/set_1/...                 file, class, Chinese, English, between tabs
     root/Train & Test Set/compound/no_caption/set_1/...                 00108.mp4 anger_disgust
+    root/Labels/single-set.xlsx        clip, a number of each class, single_label; for `soft: true`
     root/data/clips/00025.mp4           `clips:` names another folder in `data`, of videos or of folders of frames
 
 The lists write names; numbers in Labels/ are 1 to 11 in the order of CLASSES. Columns: `compound` (one of 43 classes;
@@ -24,9 +25,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from emovlm import UserError
-from emovlm.data import labels
+from emovlm.data import labels, schema
 from emovlm.data.clipfolder import find_clips, read_lines
 from emovlm.data.schema import PLACE
+from emovlm.data.spreadsheet import read_table
 
 CLASSES = ["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"]
 CLASSES += ["contempt", "anxiety", "helplessness", "disappointment"]
@@ -51,8 +53,12 @@ PUBLISHED = {
 _LINE = re.compile(r"(.+\.\w+|\S+)\s*[\s,]\s*([^\s,]+)")
 
 
-def load(root: str, fold: int, clips: str = "clips") -> list[dict]:
-    """The rows of one fold. clips: the folder in `data` that has the media. Raises UserError."""
+def load(root: str, fold: int, clips: str = "clips", soft: bool = False) -> list[dict]:
+    """The rows of one fold. clips: the folder in `data` that has the media.
+
+    soft: train on the distributions of the eleven annotators, as soft labels; as they are written they are the column
+    `distribution`. Raises UserError.
+    """
     top = Path(root).expanduser()
     if fold not in PUBLISHED:
         raise UserError(f"data.fold: {fold}; MAFW has the folds 1 to {len(PUBLISHED)}")
@@ -72,6 +78,9 @@ def load(root: str, fold: int, clips: str = "clips") -> list[dict]:
             }
             rows.append(row | {"compound": compound.get(name), **captions.get(name, {})})
     found = find_clips([(row["id"], row[PLACE]) for row in rows], folder)
+    if soft:
+        shares = _distributions(top / "Labels" / "single-set.xlsx")
+        rows = [row | _shared(row, shares) for row in rows]
     return [row | {"media": media} for row, media in zip(rows, found, strict=True)]
 
 
@@ -99,3 +108,29 @@ def _captions(path: Path) -> dict[str, dict[str, str]]:
             raise UserError(f"{place}: {len(cells)} cells between tabs; file, class, Chinese and English are needed")
         found[cells[0]] = {"caption_chinese": cells[2], "caption": cells[3]}
     return found
+
+
+def _distributions(path: Path) -> dict[str, tuple[str, list[float]]]:
+    """Clip -> (class, its eleven numbers)."""
+    found = {}
+    columns = {name: (name,) for name in ("clip", *CLASSES)} | {"number": ("single_label",)}
+    for values, place in read_table(path, columns):
+        number = values["number"]
+        if not number.isdecimal() or not 1 <= int(number) <= len(CLASSES):
+            raise UserError(
+                f"{place}: single_label '{number}'; must be from 1 (anger) to {len(CLASSES)} (disappointment)"
+            )
+        numbers = [schema.number(values[name], name, place) for name in CLASSES]
+        if min(numbers) < 0 or not any(numbers):
+            raise UserError(f"{place}: the numbers of the classes must not be below 0, nor all 0")
+        found[values["clip"].rpartition(".")[0] or values["clip"]] = CLASSES[int(number) - 1], numbers
+    return found
+
+
+def _shared(row: dict, found: dict[str, tuple[str, list[float]]]) -> dict:
+    """The columns of a row that come from the distributions, which must mean the same class as the lists."""
+    name, numbers = found.get(row["id"], ("", []))
+    if name != row["label"]:
+        told = f"says {name}" if name else "does not have the clip"
+        raise UserError(f"{row[PLACE]}: {row['label']}, but Labels/single-set.xlsx {told}; take the official files")
+    return {"distribution": numbers, "soft_label": [part / sum(numbers) for part in numbers]}

@@ -20,7 +20,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from emovlm import UserError
-from emovlm.data import labels
+from emovlm.data import labels, leftout
 from emovlm.data.clipfolder import find_clips
 from emovlm.data.schema import PLACE
 from emovlm.data.tablefile import read_csv
@@ -44,11 +44,10 @@ def load(root: str) -> list[dict]:
     for split, (written, folder) in SPLITS.items():
         table = _either(top, written, f"{written}_sent_emo.csv")
         clips = _either(top, written, folder)
-        found = [
-            _row(values, split, place)
-            for values, place in read_csv(table)
-            if _name(values) != NOT_SHIPPED or split != "validation" or (clips / f"{NOT_SHIPPED}.mp4").is_file()
-        ]
+        listed = list(read_csv(table))
+        shipped = split != "validation" or (clips / f"{NOT_SHIPPED}.mp4").is_file()
+        found = [_row(values, split, place) for values, place in listed if shipped or _name(values) != NOT_SHIPPED]
+        leftout.tell("meld", len(listed), {f"that no archive has ({NOT_SHIPPED})": len(listed) - len(found)})
         media = find_clips([(row["id"].partition("/")[2], row[PLACE]) for row in found], clips)
         rows += [row | {"media": files} for row, files in zip(found, media, strict=True)]
     return rows

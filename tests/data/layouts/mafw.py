@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from . import clip, picture, text
+from ._films import workbook
 
 FOLDS = 5
 CLASSES = ["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise", "contempt"]
@@ -26,11 +27,22 @@ def write(root: Path) -> dict:
         clip(root / "data" / "clips" / file)
         for frame in (1, 2, 10):
             picture(root / "data" / "frames" / file[:-4] / f"{frame:05}.jpg")
+    header = ["clip", *CLASSES, "single_label"]
+    sheet = [[file, *_shares(label), CLASSES.index(label) + 1] for file, label, _ in listed]
+    workbook(root / "Labels" / "single-set.xlsx", {"Sheet1": [header, *sheet]})
     for fold in range(1, FOLDS + 1):
         for split in ("train", "test"):
             kept = [(file, label) for file, label, tested in listed if (tested == fold) == (split == "test")]
             _lists(root / "Train & Test Set", f"set_{fold}/{split}.txt", kept, "," if fold == 2 else " ")
     return {"root": str(root), "fold": 1}
+
+
+def _shares(label: str) -> list[float]:
+    """Nine tenths of the annotators see the class, three tenths something else: the numbers need not sum to one."""
+    return [
+        0.9 if name == label else 0.3 if CLASSES.index(name) == (CLASSES.index(label) + 1) % 11 else 0
+        for name in CLASSES
+    ]
 
 
 def _lists(root: Path, file: str, kept: list[tuple[str, str]], mark: str) -> None:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from emovlm.predict.predictor import Predictor
     from emovlm.recipe import Recipe
 
+# Of the slider for tau: what is closer than this is the same.
+TAU_STEP = 0.01
+
 
 def policies(recipe: Recipe) -> list[str]:
     """Those that need neither an annotation nor chance; the recipe's own first."""
@@ -43,9 +46,12 @@ def changed(
         raise UserError(f"evaluate.prior: '{prior}' cannot be taken off here")
     fixed = {name: getattr(frames, name) for name in type(frames).model_fields}
     frames = type(frames).model_validate({**fixed, **args, "pick": pick})
+    evaluate, shown_tau = predictor.asked.evaluate, predictor.adjustment.tau
     asked: dict[str, Any] = {"prior": prior, "tau": tau if prior != "none" else 1.0}
+    if prior != "none" and prior == evaluate.prior and abs(tau - shown_tau) < TAU_STEP:
+        asked["tau"] = evaluate.tau  # untouched: the fitted one stays the fitted one
     asked["temperature"] = "fit" if fitted else "none"
-    evaluate = predictor.asked.evaluate.model_copy(update=asked)
+    evaluate = evaluate.model_copy(update=asked)
     recipe = predictor.asked.model_copy(update={"frames": frames, "evaluate": evaluate})
     return recipe, adjusting.of_run(recipe, predictor.run, predictor.classes), _looks(frames) != _looks(own)
 

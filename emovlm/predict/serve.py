@@ -90,7 +90,9 @@ def page(predictor: Predictor, folder: Path) -> Any:
                 pick = gradio.Dropdown(choices.policies(asked), value=asked.frames.pick, label="Which frames")
                 keep = gradio.Slider(1, 32, value=choices.keep_of(asked), step=1, label="How many frames")
                 prior = gradio.Dropdown(choices.priors(predictor), value=asked.evaluate.prior, label="Prior taken off")
-                tau = gradio.Slider(0, 4, value=predictor.adjustment.tau, step=0.05, label="So many times (tau)")
+                tau = gradio.Slider(
+                    0, 4, value=predictor.adjustment.tau, step=choices.TAU_STEP, label="So many times (tau)"
+                )
                 scaled = gradio.Checkbox(asked.evaluate.temperature == "fit", label="Temperature fitted on validation")
                 again = gradio.Button("Look again", variant="primary")
                 window = gradio.Number(2.0, label="Timeline: length of the window, seconds", minimum=0.1)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from emovlm import UserError
+from emovlm.data.mediafiles import missing_file
 from emovlm.data.sources.folder import PICTURES
 
 # `img46.jpg`, `reg_img46.jpg`, `006_05562.jpg`: the last number counts.
@@ -34,8 +35,12 @@ class Numbering:
 
 @dataclass(frozen=True)
 class Film:
-    """pictures: frame number -> path, ascending. fps: frames a second."""
+    """pictures: frame number -> path, ascending; none where the folder is not there (see mediafiles.collecting).
 
+    fps: frames a second.
+    """
+
+    folder: Path
     pictures: dict[int, str]
     fps: float
 
@@ -48,21 +53,26 @@ class Film:
         return next(reversed(self.pictures))
 
     @property
-    def numbering(self) -> Numbering:
-        return Numbering(self.first, self.last, self.fps)
+    def numbering(self) -> Numbering | None:
+        return Numbering(self.first, self.last, self.fps) if self.pictures else None
 
-    def cut(self, first: int, last: int, place: str) -> Film:
-        """The frames from `first` to `last`. Raises UserError where there is none."""
+    def cut(self, first: int, last: int | None, place: str) -> Film:
+        """The frames from `first` to `last`, or to the end. Raises UserError where there is none."""
+        if not self.pictures:
+            return self
+        last = self.last if last is None else last
         kept = {number: path for number, path in self.pictures.items() if first <= number <= last}
         if not kept:
             raise UserError(f"{place}: no frame from {first} to {last}; the folder has {self.first} to {self.last}")
-        return Film(kept, self.fps)
+        return Film(self.folder, kept, self.fps)
 
     def columns(self) -> dict[str, Any]:
         """`media`, `fps`, and the number of `missing_frames` where there are gaps.
 
         For a frame that is missing the one before it stays on display: without that all later times would be wrong.
         """
+        if not self.pictures:
+            return {"media": [str(self.folder)]}
         media, shown = [], ""
         for number in range(self.first, self.last + 1):
             shown = self.pictures.get(number, shown)
@@ -75,7 +85,8 @@ def read_film(folder: Path, fps: float, place: str) -> Film:
     """All numbered pictures of a folder. Raises UserError for none, and for two of one number."""
     pictures: dict[int, str] = {}
     if not folder.is_dir():
-        raise UserError(f"{place}: there is no folder {folder}; add it, or take this line out of the table")
+        missing_file(folder, folder.name, place)
+        return Film(folder, {}, fps)
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries)
     for name in names:
@@ -89,10 +100,12 @@ def read_film(folder: Path, fps: float, place: str) -> Film:
             raise UserError(f"{place}: {folder}: '{name}' and '{os.path.basename(other)}' are both frame {number[1]}")
     if not pictures:
         raise UserError(f"{place}: the folder {folder} holds no numbered picture; fill it, or take this line out")
-    return Film(dict(sorted(pictures.items())), fps)
+    return Film(folder, dict(sorted(pictures.items())), fps)
 
 
-def event(numbering: Numbering, onset: int | None, apex: int | None, offset: int | None, place: str) -> dict[str, Any]:
+def event(
+    numbering: Numbering | None, onset: int | None, apex: int | None, offset: int | None, place: str
+) -> dict[str, Any]:
     """`onset_s`, `apex_s` and `offset_s` of an annotation in frames, as far as they are known and in order.
 
     An apex outside of the event and an offset before the onset are slips of the table: they are left out, and the
@@ -100,7 +113,7 @@ def event(numbering: Numbering, onset: int | None, apex: int | None, offset: int
     numbered otherwise, and every time would be wrong.
     """
     notes, found = [], {}
-    if onset is None:
+    if onset is None or numbering is None:
         return {}
     if offset is not None and offset < onset:
         notes.append(f"offset {offset} before onset {onset}")
@@ -121,10 +134,14 @@ def event(numbering: Numbering, onset: int | None, apex: int | None, offset: int
 
 
 def subfolder(folder: Path, name: str, place: str) -> Path:
-    """The entry of that name, whatever its case (tables and disks differ in it). Raises UserError."""
+    """The entry of that name, whatever its case (tables and disks differ in it). Raises UserError.
+
+    Where files that are not there are kept (mediafiles.collecting), the path at which it should be.
+    """
     found = find_entry(folder, name)
     if found is None:
-        raise UserError(f"{place}: there is no '{name}' in {folder}; add it, or take this line out of the table")
+        found = folder / name.replace("/", "_")
+        missing_file(found, name, place)
     return found
 
 

@@ -14,8 +14,9 @@ from emovlm.data import spreadsheet
 from emovlm.data.films import Numbering, action_units, event, read_film
 from emovlm.data.leftout import LeftOut
 from emovlm.data.sources import cas_me2, casme2, casme3, megc2019, samm, samm_lv, smic
+from emovlm.data.tables import gather
 from emovlm.frames.look import glance
-from emovlm.recipe import Frames
+from emovlm.recipe import Data, Frames
 
 from . import layouts
 from .layouts._films import film, workbook
@@ -112,8 +113,8 @@ class TestCasme2:
         header = ["Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Estimated Emotion"]
         for line, message in (
             ([1, "EP02_01f", 46, 48, 50, "joy"], "CASME2.xlsx:2: emotion 'joy'; allowed: happiness"),
-            ([9, "EP02_01f", 46, 48, 50, "fear"], "CASME2.xlsx:2: there is no 'sub09' in"),
-            ([1, "../EP02_01f", 46, 48, 50, "fear"], "CASME2.xlsx:2: there is no '../EP02_01f' in"),
+            ([9, "EP02_01f", 46, 48, 50, "fear"], "CASME2.xlsx:2: names 'sub09', but there is no file"),
+            ([1, "../EP02_01f", 46, 48, 50, "fear"], "CASME2.xlsx:2: names '../EP02_01f', but there is no file"),
             ([1, "EP02_01f", "46 ?", 48, 50, "fear"], "CASME2.xlsx:2: onset '46 ?' is no number of a frame"),
             ([1, "EP02_01f", 1, 2, 3, "fear"], "frames 1 to 3, but the folder has 46 to 50; its files are numbered"),
         ):
@@ -121,6 +122,18 @@ class TestCasme2:
             if not (tmp_path / "CASME2_RAW_selected").exists():
                 (tmp_path / "CASME2_RAW_selected").symlink_to(Path(root("casme2")) / "CASME2_RAW_selected")
             assert message in refused(casme2.load, str(tmp_path), grouping="seven")
+
+    def test_a_check_of_the_data_goes_on_past_a_clip_that_is_not_there(self, tmp_path):
+        layouts.module("casme2").write(tmp_path)
+        lost = tmp_path / "CASME2_RAW_selected" / "sub02" / "EP02_02f"
+        for path in lost.iterdir():
+            path.unlink()
+        lost.rmdir()
+        found = gather(Data.model_validate({"source": "casme2", "root": str(tmp_path)}))
+        assert len(found.rows) == 24
+        assert list(found.missing) == [str(lost)]
+        row = by_id(found.rows)["sub02/EP02_02f"]
+        assert (row["media"], row["label"], times(row)) == ([str(lost)], "happiness", [None, None, None])
 
     def test_the_frames_are_chosen_by_the_films_clock(self, root):
         row = by_id(casme2.load(root("casme2")))["sub02/EP02_02f"]
@@ -300,7 +313,7 @@ class TestFilms:
         (tmp_path / "a").mkdir()
         (tmp_path / "a" / "notes7.txt").touch()
         assert "here: the folder" in refused(read_film, tmp_path / "a", 10.0, "here")
-        assert "here: there is no folder" in refused(read_film, tmp_path / "b", 10.0, "here")
+        assert "here: names 'b', but there is no file" in refused(read_film, tmp_path / "b", 10.0, "here")
 
     @pytest.mark.parametrize(
         ("frames", "found"),

@@ -8,6 +8,7 @@ import pytest
 
 from emovlm import UserError
 from emovlm.data.leftout import LeftOut
+from emovlm.data.mediafiles import collecting
 from emovlm.data.picturefolder import find_pictures
 from emovlm.data.sources import affectnet, emoset, emotion6, ferplus, raf_db
 from emovlm.data.tables import load_rows
@@ -55,7 +56,7 @@ class TestRafDb:
             ("train_00001.jpg 0", "label.txt:1: label 0 is not in the table"),
             ("train_00001.jpg", "label.txt:1: 'train_00001.jpg': must be a name"),
             ("valid_00001.jpg 1", "must be a name that begins with train_ or test_"),
-            ("train_09999.jpg 1", "names 'train_09999_aligned.jpg', which is not in"),
+            ("train_09999.jpg 1", "names 'train_09999_aligned.jpg', but there is no file"),
             ("train_/../../../x.jpg 1", "leads out of it by .."),
         ],
     )
@@ -125,7 +126,7 @@ class TestAffectNet:
         assert Counter(row["split"] for row in rows) == {"train": 24, "test": 8}
         assert by_id(rows)["3/train3.jpg"]["label"] == "surprise"
         (tmp_path / "Manually_Annotated_Images" / "3" / "train3.jpg").unlink()
-        assert "names '3/train3.jpg', which is not in" in refused(affectnet.load, str(tmp_path))
+        assert "names '3/train3.jpg', but there is no file" in refused(affectnet.load, str(tmp_path))
 
     def test_a_pickle_is_refused(self, tmp_path):
         layouts.module("affectnet").write(tmp_path)
@@ -178,8 +179,10 @@ def test_pictures_are_found_inside_their_folder(tmp_path):
     layouts.picture(tmp_path / "out.jpg")
     folder = tmp_path / "in"
     assert find_pictures([("a/1.jpg", "here:1")], folder) == [f"{folder}/a/1.jpg"]
-    missing = refused(find_pictures, [("a/1.jpg", "here:1"), ("a/2.jpg", "here:2"), ("b/3.jpg", "here:3")], folder)
-    assert missing.startswith("here:2: names 'a/2.jpg', which is not in")
-    assert "(nor are 1 more of 3)" in missing
+    listed = [("a/1.jpg", "here:1"), ("a/2.jpg", "here:2"), ("b/3.jpg", "here:3")]
+    assert refused(find_pictures, listed, folder).startswith("here:2: names 'a/2.jpg', but there is no file")
+    with collecting() as missing:
+        assert find_pictures(listed, folder) == [f"{folder}/{name}" for name, _ in listed]
+    assert list(missing) == [f"{folder}/a/2.jpg", f"{folder}/b/3.jpg"]
     assert "leads out of it by .." in refused(find_pictures, [("../out.jpg", "here:1")], folder)
     assert "is absolute" in refused(find_pictures, [(f"{tmp_path}/out.jpg", "here:1")], folder)

@@ -95,7 +95,7 @@ def _row(cells: list[str], place: str, recording: Path, margin_s: float) -> dict
     more = round(margin_s * FPS)
     if recording.is_dir():
         film = read_film(recording, FPS, place)
-        film = film.cut(onset - more, film.last if offset is None else offset + more, place)
+        film = film.cut(onset - more, None if offset is None else offset + more, place)
         return row | film.columns() | event(film.numbering, onset, apex, offset, place)
     # Frame 1 is shown from 0 s; the last frame of the span is shown until the next begins.
     frames = Numbering(1, math.inf, FPS)

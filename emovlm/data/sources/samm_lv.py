@@ -92,7 +92,7 @@ def _row(values: dict[str, str], place: str, folder: Path, margin_s: float, film
     apex = None if apex is not None and apex < 0 else apex
     offset = None if offset is not None and offset < onset else offset
     more = round(margin_s * FPS)
-    film = films[recording].cut(onset - more, films[recording].last if offset is None else offset + more, place)
+    film = films[recording].cut(onset - more, None if offset is None else offset + more, place)
     row = {"id": values["clip"], "subject": parts[0], "source": "_".join(parts[:2]), PLACE: place}
     row |= {"action_units": action_units(values.get("units", ""))}
     return row | film.columns() | event(film.numbering, onset, apex, offset, place)

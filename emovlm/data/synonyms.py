@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from emovlm import UserError
+from emovlm.lookup import near_miss
 
 # Emotion: its other words, the plainer ones first.
 _WORDS = {
@@ -104,3 +107,38 @@ def class_mapping(classes: Sequence[str], onto: Sequence[str]) -> dict[str, str]
             "these classes out, or rename them with data.names"
         )
     return found
+
+
+def rows_in_classes(
+    rows: Sequence[Mapping[str, Any]], classes: Sequence[str], table: Mapping[str, str | None]
+) -> tuple[list[dict[str, Any]], list[str], Counter[str]]:
+    """Rows of one set under the classes of another. -> (rows, the other classes in the table's order, rows left out).
+
+    table: every one of `classes` -> a class of the other set, or None to leave its rows out. The shares of a soft_label
+    (a list in the order of `classes`) are added up; without those of classes left out they sum to 1 again. Raises
+    UserError for a class that the table does not have, or has and is none.
+    """
+    unknown = [name for name in table if name not in classes]
+    if unknown:
+        raise UserError(f"data.map: '{unknown[0]}' is no class of these rows; {near_miss(unknown[0], classes)}")
+    unmapped = [name for name in classes if name not in table]
+    if unmapped:
+        raise UserError(
+            f"data.map: has no line for {', '.join(unmapped)}; give each a class, or null to leave its clips out"
+        )
+    order = list(dict.fromkeys(name for name in table.values() if name is not None))
+    kept, left = [], Counter[str]()
+    for row in rows:
+        label, shares = row.get("label"), row.get("soft_label")
+        summed = dict.fromkeys(order, 0.0)
+        for name, share in zip(classes, shares or (), strict=shares is not None):
+            if (other := table[name]) is not None:
+                summed[other] += share
+        if (label is not None and table[label] is None) or (shares is not None and not any(summed.values())):
+            left[label or "no one class"] += 1
+            continue
+        new = dict(row) | ({} if label is None else {"label": table[label]})
+        if shares is not None:
+            new["soft_label"] = [share / sum(summed.values()) for share in summed.values()]
+        kept.append(new)
+    return kept, order, left

@@ -4,7 +4,7 @@ import pytest
 
 from emovlm import UserError
 from emovlm.data.sources import demo
-from emovlm.data.synonyms import BROADER, SYNONYMS, class_mapping, class_synonyms, concept_of, plain
+from emovlm.data.synonyms import BROADER, SYNONYMS, class_mapping, class_synonyms, concept_of, plain, rows_in_classes
 
 DFEW = ["Happy", "Sad", "Neutral", "Angry", "Surprise", "Disgust", "Fear"]
 MAFW = ["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"]  # and the four rarer ones
@@ -104,3 +104,30 @@ def test_two_counterparts_are_not_chosen_between_unless_one_is_spelled_alike():
         class_mapping(["happiness"], ["happy", "joy"])
     assert class_mapping(["Joy"], ["happy", "joy"]) == {"Joy": "joy"}
     assert class_mapping(["wobbly"], ["Wobbly"]) == {"wobbly": "Wobbly"}
+
+
+ONTO_DFEW = {"joy": "Happy", "amusement": "Happy", "sadness": "Sad", "contempt": None}
+
+
+def test_rows_of_one_set_under_the_classes_of_another():
+    rows = [
+        {"id": "a", "label": "joy"},
+        {"id": "b", "label": "contempt"},
+        {"id": "c", "label": "sadness", "soft_label": [0.1, 0.3, 0.4, 0.2]},
+        {"id": "d"},
+        {"id": "e", "soft_label": [0, 0, 0, 1]},
+    ]
+    kept, order, left = rows_in_classes(rows, list(ONTO_DFEW), ONTO_DFEW)
+    assert order == ["Happy", "Sad"]
+    assert [(row["id"], row.get("label")) for row in kept] == [("a", "Happy"), ("c", "Sad"), ("d", None)]
+    # .1 of joy and .3 of amusement, and .4 of sadness, of the .8 that are not contempt.
+    assert kept[1]["soft_label"] == pytest.approx([0.5, 0.5])
+    assert left == {"contempt": 1, "no one class": 1}
+    assert rows[0]["label"] == "joy"
+
+
+def test_a_table_names_every_class_and_no_other():
+    with pytest.raises(UserError, match=r"data.map: has no line for sadness, contempt; give each a class, or null"):
+        rows_in_classes([], list(ONTO_DFEW), {"joy": "Happy", "amusement": "Happy"})
+    with pytest.raises(UserError, match=r"data.map: 'sadnes' is no class of these rows; did you mean 'sadness'"):
+        rows_in_classes([], list(ONTO_DFEW), ONTO_DFEW | {"sadnes": "Sad"})

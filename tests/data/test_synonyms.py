@@ -1,8 +1,10 @@
 """Words for emotions: each belongs to one, and the classes of the known sets find their counterparts."""
 
+import importlib
+
 import pytest
 
-from emovlm import UserError
+from emovlm import UserError, lookup
 from emovlm.data.sources import demo
 from emovlm.data.synonyms import BROADER, SYNONYMS, class_mapping, class_synonyms, concept_of, plain, rows_in_classes
 
@@ -40,6 +42,15 @@ def test_an_emotion_has_one_broader_class_that_there_is():
 @pytest.mark.parametrize("name", SETS)
 def test_the_classes_of_a_known_set_are_emotions_of_their_own(name):
     concepts = [concept_of(word) for word in SETS[name]]
+    assert None not in concepts
+    assert len(set(concepts)) == len(concepts)
+
+
+@pytest.mark.parametrize("name", lookup.SOURCE.names())
+def test_the_classes_of_every_source_are_emotions_of_their_own(name):
+    source = importlib.import_module(f"emovlm.data.sources.{name}")
+    classes = [word for word in getattr(source, "CLASSES", []) if word not in ("other", "others")]
+    concepts = [concept_of(word) for word in classes]
     assert None not in concepts
     assert len(set(concepts)) == len(concepts)
 

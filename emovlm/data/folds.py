@@ -3,7 +3,7 @@
 Every order is a hash of (seed, name), never of a row's place: the same clips in another order, or in a longer table,
 are treated alike, on any machine and any version of numpy.
 
-C: classes. U: units (subjects, say). S: splits or folds. K: classes as columns, then the total.
+C: classes. N: rows. U: units (subjects, say). S: splits or folds. K: classes as columns, then the total.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ def _deal(
     classes = {label: c for c, label in enumerate(sorted(set(labels), key=str))}
     unit_names = sorted(set(units), key=lambda unit: seeded_rank(seed, unit))
     place = {unit: u for u, unit in enumerate(unit_names)}
+    units_N, classes_N = [place[unit] for unit in units], [classes[label] for label in labels]
     counts_UK = np.zeros((len(unit_names), len(classes) + 1))
-    for label, unit in zip(labels, units, strict=True):
-        counts_UK[place[unit], classes[label]] += 1
-        counts_UK[place[unit], -1] += 1
+    np.add.at(counts_UK, (units_N, classes_N), 1)
+    counts_UK[:, -1] = counts_UK.sum(axis=1)
     must_learn_K = np.array([label is not None for label in classes] + [True])
     due_SK = np.array(shares_S)[:, None] * counts_UK.sum(axis=0)
     have_SK, left_K = np.zeros_like(due_SK), counts_UK.sum(axis=0)

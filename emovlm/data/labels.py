@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -49,6 +50,7 @@ def name_table(names: Mapping[Any, Any] | None) -> dict[str, str] | None:
     return table
 
 
+@functools.lru_cache(maxsize=10_000)
 def is_bare_number(text: str) -> bool:
     return _BARE_NUMBER.fullmatch(text) is not None
 

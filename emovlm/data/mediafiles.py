@@ -42,22 +42,57 @@ def missing_file(path: str | os.PathLike[str], written: str, place: str) -> None
     found[str(path)] = error
 
 
-def located(folder: str, written: str, place: str, root: str, *, outside: bool, absolute: bool = False) -> str:
+class RegularFiles:
+    """`path in files`: whether there is a file (no link) of that name, by a listing of its folder, read once.
+
+    One listing costs less than a question about each of a million files, above all on a network.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[str, frozenset[str]] = {}
+
+    def __contains__(self, path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        names = self._names.get(folder)
+        if names is None:
+            names = self._names[folder] = _regular_files(folder or "/")
+        return name in names
+
+
+def _regular_files(folder: str) -> frozenset[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+    except (OSError, ValueError):
+        return frozenset()
+
+
+def located(
+    folder: str,
+    written: str,
+    place: str,
+    root: str,
+    *,
+    outside: bool,
+    absolute: bool = False,
+    files: RegularFiles | tuple[()] = (),
+) -> str:
     """The absolute path of `written`, relative to `folder` inside `root`. Raises UserError where it leads out.
 
     outside: the recipe allows that. absolute: absolute paths are meant, wherever they lead. Nothing need be there.
+    files: what is known to be no link.
     """
     if "\0" in written:
         raise UserError(f"{place}: the path {written!r} has a zero byte in it")
     path = os.path.join(folder, written)
-    if outside or (absolute and os.path.isabs(written)):
+    if outside or (absolute and written.startswith("/")):
         return path
-    if os.path.isabs(written):
+    if written.startswith("/"):
         raise _leaves(place, written, root, "is absolute")
-    if ".." in written.split("/") and not _within(os.path.normpath(path), os.path.normpath(root)):
+    if ".." in written and ".." in written.split("/") and not _within(os.path.normpath(path), os.path.normpath(root)):
         raise _leaves(place, written, root, "leads out of it by ..")
-    if not _within(_real(os.path.dirname(path)), _real(root)) or (
-        os.path.islink(path) and not _within(os.path.realpath(path), _real(root))
+    if not _real_within(path.rpartition("/")[0], root) or (
+        path not in files and os.path.islink(path) and not _within(os.path.realpath(path), os.path.realpath(root))
     ):
         raise _leaves(place, written, root, "leads out of it by a symbolic link")
     return path
@@ -75,6 +110,6 @@ def _within(path: str, root: str) -> bool:
 
 
 @functools.lru_cache(maxsize=100_000)
-def _real(folder: str) -> str:
+def _real_within(folder: str, root: str) -> bool:
     """Of folders alone: a million files lie in few of them."""
-    return os.path.realpath(folder)
+    return _within(os.path.realpath(folder), os.path.realpath(root))

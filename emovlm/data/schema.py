@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from emovlm import UserError
@@ -31,52 +31,60 @@ def check_row(row: Mapping[str, Any], place: str) -> dict[str, Any]:
     """
     checked: dict[str, Any] = {}
     for column, value in row.items():
-        if column == PLACE or not isinstance(column, str):
-            continue
+        typed = _TYPES.get(column)
+        # Texts, most of what there is, cost no call: rows come by the million.
         if isinstance(value, str):
             value = value.strip()
-        if value is None or value == "":
+            typed = None if typed is _text else typed
+        if value is None or value == "" or column == PLACE or not isinstance(column, str):
             continue
-        checked[column] = _typed(column, value, place)
+        checked[column] = value if typed is None else typed(value, column, place)
     for column in ("id", "media"):
         if not checked.get(column):
             raise UserError(f"{place}: no {column}; every row needs one (columns here: {', '.join(checked) or 'none'})")
     if checked.get("split", SPLITS[0]) not in SPLITS:
         raise UserError(f"{place}: split '{checked['split']}' is unknown; allowed: {', '.join(SPLITS)}")
-    _check_times(checked, place)
+    if not checked.keys().isdisjoint(SECONDS):
+        _check_times(checked, place)
     return checked
 
 
-def _typed(column: str, value: Any, place: str) -> Any:
-    if column == "media":
-        media = [value] if isinstance(value, str) else value
-        if not isinstance(media, list) or not all(isinstance(path, str) and path for path in media):
-            raise UserError(f"{place}: media {value!r} must be a path or a list of paths")
-        return media
-    if column in TEXTS or column == "split":
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise UserError(f"{place}: {column} {value!r} is no text")
-        return str(value)
-    if column in SECONDS:
-        return number(value, column, place)
-    if column == "fps":
-        rate = number(value, column, place)
-        if rate <= 0:
-            raise UserError(f"{place}: fps {value!r} must be above 0: pictures a second")
-        return rate
-    if column == "action_units":
-        units = [unit for unit in _UNIT_CUT.split(value) if unit] if isinstance(value, str) else value
-        if not isinstance(units, list) or not all(isinstance(unit, str) for unit in units):
-            raise UserError(f"{place}: action_units {value!r} must be a list of texts such as AU6, AU12")
-        return units
-    if column == "box":
-        box = [number(part, column, place) for part in _parts(value)]
-        if len(box) != 4:
-            raise UserError(f"{place}: box {value!r} must be four numbers")
-        return box
-    if column == "soft_label" and not isinstance(value, Mapping):
-        return [number(part, column, place) for part in _parts(value)]
-    return value
+def _text(value: Any, column: str, place: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise UserError(f"{place}: {column} {value!r} is no text")
+    return str(value)
+
+
+def _media(value: Any, column: str, place: str) -> list[str]:
+    media = [value] if isinstance(value, str) else value
+    if not isinstance(media, list) or "" in media or {*map(type, media)} - {str}:
+        raise UserError(f"{place}: {column} {value!r} must be a path or a list of paths")
+    return media
+
+
+def _fps(value: Any, column: str, place: str) -> float:
+    rate = number(value, column, place)
+    if rate <= 0:
+        raise UserError(f"{place}: {column} {value!r} must be above 0: pictures a second")
+    return rate
+
+
+def _units(value: Any, column: str, place: str) -> list[str]:
+    units = [unit for unit in _UNIT_CUT.split(value) if unit] if isinstance(value, str) else value
+    if not isinstance(units, list) or not all(isinstance(unit, str) for unit in units):
+        raise UserError(f"{place}: {column} {value!r} must be a list of texts such as AU6, AU12")
+    return units
+
+
+def _box(value: Any, column: str, place: str) -> list[float]:
+    box = [number(part, column, place) for part in _parts(value)]
+    if len(box) != 4:
+        raise UserError(f"{place}: {column} {value!r} must be four numbers")
+    return box
+
+
+def _soft_label(value: Any, column: str, place: str) -> Any:
+    return value if isinstance(value, Mapping) else [number(part, column, place) for part in _parts(value)]
 
 
 def _parts(value: Any) -> list[Any]:
@@ -94,6 +102,18 @@ def number(value: Any, column: str, place: str) -> float:
     if not math.isfinite(found):
         raise UserError(f"{place}: {column} {value!r} is not a number; leave it empty where it is not known")
     return found
+
+
+# Column -> (value, column, place) -> the value in its type; other columns stay as they are.
+_TYPES: dict[str, Callable[[Any, str, str], Any]] = {
+    **dict.fromkeys((*TEXTS, "split"), _text),
+    **dict.fromkeys(SECONDS, number),
+    "media": _media,
+    "fps": _fps,
+    "action_units": _units,
+    "box": _box,
+    "soft_label": _soft_label,
+}
 
 
 def _check_times(row: dict[str, Any], place: str) -> None:

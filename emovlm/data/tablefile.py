@@ -46,17 +46,18 @@ def read_csv(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
 
 def read_jsonl(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
     """(row, place) of a file with one JSON object a line. Raises UserError for anything irregular."""
-    for line_number, line in enumerate(_text(path).split("\n"), start=1):
-        if not line.strip():
+    name = str(path)
+    for line_number, line in enumerate(_lines(path), start=1):
+        if line.isspace():
             continue
-        place = f"{path}:{line_number}"
+        place = f"{name}:{line_number}"
         try:
-            row = json.loads(line, object_pairs_hook=_once)
+            row = _DECODER.decode(line)
         except (ValueError, RecursionError) as error:
             raise UserError(f"{place}: is no valid JSON ({error})") from None
         if not isinstance(row, dict):
             raise UserError(f"{place}: a row must be an object, {{...}}; this is {type(row).__name__}")
-        numbers = [key for key in _AS_TEXT if isinstance(row.get(key), int | float) and not isinstance(row[key], bool)]
+        numbers = [key for key in _AS_TEXT if type(row.get(key)) in (int, float)]
         if numbers:
             written = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
             row.update({key: written[key] for key in numbers})
@@ -69,6 +70,23 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
         raise ValueError(f"key '{next(key for key in keys if keys.count(key) > 1)}' is given twice")
     return row
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Cut at line feeds alone, and one at a time: a file of a million is never whole in memory."""
+    start = 0
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                yield line.decode("utf-8" if start else "utf-8-sig")
+                start += len(line)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 (byte {start + error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _text(path: Path) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import inspect
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +36,11 @@ def load_rows(data: Data) -> tuple[quarantine.Splits, list[str]]:
     alphabet. `data.splits` is used where no row says its split; `data.imbalance` cuts the training split and
     `data.test_subset` the test split; what `data.quarantine` names is left out of what these chose.
     """
+    with _uncollected():
+        return _load_rows(data)
+
+
+def _load_rows(data: Data) -> tuple[quarantine.Splits, list[str]]:
     found = gather(data)
     rows, order = found.rows, found.classes
     _check_splits(rows, data.splits.unit)
@@ -46,16 +53,28 @@ def load_rows(data: Data) -> tuple[quarantine.Splits, list[str]]:
     kept = quarantine.apply(by_split, quarantine.read(data.quarantine, (row["id"] for row in rows)))
     if found.missing:
         _check_there(kept, found.missing)
-    drop = (PLACE, "split")
-    plain = {name: [{k: v for k, v in row.items() if k not in drop} for row in part] for name, part in kept.items()}
-    return quarantine.Splits(plain, kept.left_out), order
+    for row in (row for part in kept.values() for row in part):
+        del row[PLACE], row["split"]
+    return kept, order
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cycles: it walks all rows again whenever they have grown by a quarter, for nothing."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def gather(data: Data) -> Everything:
     """What there is, for `emovlm data check`. Raises UserError for whatever makes the rows no rows."""
     with mediafiles.collecting() as missing:
         found, default_classes = _call_source(data.source, data.args)
-    rows = _checked_rows(found, data.source)
+        rows = _checked_rows(found, data.source)
     given = data.classes if data.classes is not None else default_classes
     order = labels.check_classes(given) if given is not None else _order_of(rows, data.source)
     _check_labels(rows, order)
@@ -73,7 +92,7 @@ def _check_there(by_split: Mapping[str, Rows], missing: mediafiles.Missing) -> N
                 raise missing[path]
 
 
-def _call_source(source: str, args: Mapping[str, Any]) -> tuple[Rows, list[str] | None]:
+def _call_source(source: str, args: Mapping[str, Any]) -> tuple[Iterable[Mapping[str, Any]], list[str] | None]:
     load = lookup.resolve(lookup.SOURCE, source)
     try:
         inspect.signature(load).bind(**args)
@@ -84,18 +103,19 @@ def _call_source(source: str, args: Mapping[str, Any]) -> tuple[Rows, list[str] 
     return load(**args), getattr(module, "CLASSES", None)
 
 
-def _checked_rows(found: Rows, source: str) -> Rows:
+def _checked_rows(found: Iterable[Mapping[str, Any]], source: str) -> Rows:
     rows: Rows = []
     places: dict[str, str] = {}
     for number, row in enumerate(found, start=1):
-        place = row.get(PLACE, f"{source}, row {number}")
+        place = row.get(PLACE) or f"{source}, row {number}"
         checked = schema.check_row(row, place)
         if "label" in checked:
             checked["label"] = labels.class_name(checked["label"], place)
         first = places.setdefault(checked["id"], place)
         if first != place or len(places) != number:
             raise UserError(f"{place}: id '{checked['id']}' was given before, at {first}; ids name one row each")
-        rows.append(checked | {PLACE: place})
+        checked[PLACE] = place
+        rows.append(checked)
     if not rows:
         raise UserError(f"data.source: {source} gave no row")
     return rows
@@ -110,8 +130,9 @@ def _order_of(rows: Rows, source: str) -> list[str]:
 
 
 def _check_labels(rows: Rows, classes: list[str]) -> None:
+    known = frozenset(classes)
     for row in rows:
-        if "label" in row and row["label"] not in classes:
+        if "label" in row and row["label"] not in known:
             raise labels.unknown_label(row["label"], classes, row[PLACE])
         if "soft_label" in row:
             shares = row["soft_label"] = schema.check_soft_label(row["soft_label"], classes, row[PLACE])

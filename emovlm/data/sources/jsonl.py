@@ -9,17 +9,21 @@ A relative path stays inside that folder (data/mediafiles.py); `data.outside: tr
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from emovlm import UserError
 from emovlm.data import labels
-from emovlm.data.mediafiles import located, missing_file
+from emovlm.data.mediafiles import RegularFiles, located, missing_file
 from emovlm.data.schema import PLACE, SPLITS
 from emovlm.data.tablefile import read_jsonl
 
 
-def load(root: str, names: dict[str, str] | None = None, outside: bool = False) -> list[dict]:
-    """The rows. names: label code -> class name, for sets that number their classes. Raises UserError."""
+def load(root: str, names: dict[str, str] | None = None, outside: bool = False) -> Iterator[dict]:
+    """The rows, one at a time: a million of them are never there twice. Raises UserError.
+
+    names: label code -> class name, for sets that number their classes.
+    """
     table = labels.name_table(names)
     path = Path(root).expanduser()
     if path.is_file():
@@ -30,11 +34,11 @@ def load(root: str, names: dict[str, str] | None = None, outside: bool = False) 
         raise UserError(f"data.root: '{root}': no such file or folder (from {Path.cwd()})")
     if not files:
         raise UserError(f"data.root: '{root}' has none of {', '.join(f'{split}.jsonl' for split in SPLITS)}")
-    return [row for file, split in files for row in _rows(file, split, table, outside)]
+    return (row for file, split in files for row in _rows(file, split, table, outside))
 
 
-def _rows(file: Path, split: str | None, names: dict[str, str] | None, outside: bool) -> list[dict]:
-    rows, folder = [], str(file.parent.absolute())
+def _rows(file: Path, split: str | None, names: dict[str, str] | None, outside: bool) -> Iterator[dict]:
+    folder, files, empty = str(file.parent.absolute()), RegularFiles(), True
     for values, place in read_jsonl(file):
         media = values.get("media")
         written = [media] if isinstance(media, str) else media
@@ -43,20 +47,20 @@ def _rows(file: Path, split: str | None, names: dict[str, str] | None, outside: 
                 f"{place}: media {media!r}: a path or a list of paths is needed (keys: {', '.join(values)})"
             )
         row = {"id": ",".join(written), **values, PLACE: place}
-        row["media"] = [_existing(folder, part, place, outside) for part in written]
+        row["media"] = [_existing(folder, part, place, outside, files) for part in written]
         if row.get("track"):
             row["track"] = located(folder, str(row["track"]).strip(), place, folder, outside=outside, absolute=True)
         row["label"] = labels.class_name(values.get("label"), place, names)
         if split is not None:
             row["split"] = split
-        rows.append(row)
-    if not rows:
+        empty = False
+        yield row
+    if empty:
         raise UserError(f"{file}: has no row; remove the file or fill it")
-    return rows
 
 
-def _existing(folder: str, written: str, place: str, outside: bool) -> str:
-    path = located(folder, written.strip(), place, folder, outside=outside, absolute=True)
-    if not os.path.isfile(path):
+def _existing(folder: str, written: str, place: str, outside: bool, files: RegularFiles) -> str:
+    path = located(folder, written.strip(), place, folder, outside=outside, absolute=True, files=files)
+    if path not in files and not os.path.isfile(path):
         missing_file(path, written, place)
     return path

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from emovlm import UserError
-from emovlm.frames.clip import Clip
+from emovlm.frames.clip import Clip, ClipError
 from emovlm.frames.look import look
 from emovlm.longtail.losses import IGNORED
 from emovlm.models.tokens import clip_cost, keeps_order
@@ -27,13 +28,15 @@ if TYPE_CHECKING:
 
 # (row, frames section, policy key) -> clip: frames/look.py, or what a control of enrichment looks at beside.
 Look = Callable[..., Clip]
+# Stands in the batch for a clip that could not be read, so that steps and shapes stay; nothing is learnt from it.
+UNREAD = Clip(np.zeros((2, 56, 56, 3), np.uint8), np.array([0.0, 1.0]), timed=True, num_visible=2)
 
 
 class Collator:
     """rows -> what the processor returns, all of it, and with `with_answers` also:
 
     labels (B, A): the last A token ids, -100 where a row has no answer token. Rows that carry their index (key `row`)
-    give rows_B.
+    give rows_B. With `data.on_error: quarantine` an unreadable clip gives failed: {place in the batch: (kind, why)}.
 
     texts: by row id and gap; see messages.user_turn. look: where clips come from. epoch: read by random frame policies,
     set before an epoch starts.
@@ -75,9 +78,17 @@ class Collator:
     def epoch(self, epoch: int) -> None:
         self._epoch.fill_(epoch)
 
-    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        clips = [self.look(dict(row), self.recipe.frames, (self.recipe.seed, self.epoch, row["id"])) for row in rows]
-        return self.tensors(rows, clips)
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        clips, failed = [], {}
+        for place, row in enumerate(rows):
+            try:
+                clips.append(self.look(dict(row), self.recipe.frames, (self.recipe.seed, self.epoch, row["id"])))
+            except ClipError as error:
+                if self.recipe.data.on_error != "quarantine":
+                    raise
+                clips.append(UNREAD)
+                failed[place] = (error.kind, str(error))
+        return {**self.tensors(rows, clips), **({"failed": failed} if failed else {})}
 
     def tensors(self, rows: Sequence[Mapping[str, Any]], clips: Sequence[Clip]) -> dict[str, torch.Tensor]:
         shown = [self.shown(row, clip) for row, clip in zip(rows, clips, strict=True)]
@@ -89,6 +100,7 @@ class Collator:
         texts = [prompt + self.answers.text(answer) for prompt, answer in zip(prompts, answers, strict=True)]
         batch = self._process(texts, clips)
         batch["labels"] = self._supervised(batch["input_ids"], [self.answers.ids(answer) for answer in answers])
+        batch["labels"][[clip is UNREAD for clip in clips]] = IGNORED
         return batch | numbered
 
     def prompt(self, row: Mapping[str, Any], clip: Clip) -> str:
@@ -104,7 +116,7 @@ class Collator:
 
     def shown(self, row: Mapping[str, Any], clip: Clip) -> tuple[Clip, GapTexts]:
         """The frames and the texts that stand in the prompt; a control may show others than were chosen."""
-        return self.arranging.shown(row["id"], clip)
+        return (clip, {}) if clip is UNREAD else self.arranging.shown(row["id"], clip)
 
     def storyboard(self, row: Mapping[str, Any], clip: Clip) -> list[str]:
         """The frames and texts of a prompt, a line each."""

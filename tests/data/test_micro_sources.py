@@ -199,17 +199,18 @@ def test_samm_long_videos_are_cut_around_the_expression(root):
 
 def test_cas_me2_is_spans_of_recordings(root):
     rows = by_id(cas_me2.load(root("cas_me2")))
-    row = rows["15_0101disgustingteeth_1"]
+    row = rows["15_0101disgustingteeth_1_2"]
     # Frames 1 and 2 of a video whose first frame has the number 1: until frame 3 begins.
     assert (row["start_s"], row["end_s"]) == pytest.approx((0, 2 / 30))
     assert times(row) == pytest.approx([0, 1 / 30, 1 / 30])
     assert (row["label"], row["subject"], row["source"]) == ("negative", "s15", "15_0101disgustingteeth")
-    open_end = rows["15_0101disgustingteeth_2"]
+    open_end = rows["15_0101disgustingteeth_2_0"]
     assert "end_s" not in open_end
     assert times(open_end) == pytest.approx([1 / 30, 2 / 30, None])
-    wide = by_id(cas_me2.load(root("cas_me2"), margin_s=0.1))["15_0101disgustingteeth_4"]
+    wide = by_id(cas_me2.load(root("cas_me2"), margin_s=0.1))["15_0101disgustingteeth_4_5"]
     assert (wide["start_s"], wide["end_s"]) == pytest.approx((0, 8 / 30))
-    pictures = by_id(cas_me2.load(root("cas_me2"), clips="rawpic"))["15_0101disgustingteeth_4"]
+    assert len(by_id(cas_me2.load(root("cas_me2"), kind="all"))) == 18
+    pictures = by_id(cas_me2.load(root("cas_me2"), clips="rawpic"))["15_0101disgustingteeth_4_5"]
     assert [Path(path).stem for path in pictures["media"]] == ["img_4", "img_5"]
     assert times(pictures) == pytest.approx([0, 0, 1 / 30])
 

@@ -89,8 +89,10 @@ def _row(cells: list[str], place: str, recording: Path, margin_s: float) -> dict
     onset, apex, offset = (spreadsheet.frame_number(cells[index], "frame", place) for index in (2, 3, 4))
     if onset is None:
         raise UserError(f"{place}: has no onset; correct it, or take this line out")
+    # A macro-expression may begin where a micro-expression does.
+    row = {"id": f"{recording.stem}_{onset}_{offset or 0}"}
     offset = None if offset is not None and offset < onset else offset
-    row = {"id": f"{recording.stem}_{onset}", "source": recording.stem, "label": emotion, PLACE: place}
+    row |= {"source": recording.stem, "label": emotion, PLACE: place}
     row |= {"action_units": action_units(cells[5])}
     more = round(margin_s * FPS)
     if recording.is_dir():

@@ -7,10 +7,10 @@ Licence  for academic research alone; the pictures belong to their owners
     root/images/anger/1.jpg     330 pictures for each of six searched words
 
 Official order: anger, disgust, fear, joy, sadness, surprise, neutral. `soft_label` is the distribution; the label is
-its largest class, and a picture on which several are equal has none. Columns: `valence`, `arousal` (1 to 9), `searched`
-(the word). Traps: the folder is the word that was searched for, not the label, and shows in the path; there is no
-folder for neutral. No official split, and no people are named: `splits: {unit: id}`; intervals are by picture. Verified
-against the set's own description.
+its largest class; pictures on which several are equal are left out, and counted. Columns: `valence`, `arousal` (1 to
+9), `searched` (the word). Traps: the folder is the word that was searched for, not the label, and shows in the path;
+there is no folder for neutral. No official split, and no people are named: `splits: {unit: id}`; intervals are by
+picture. Verified against the set's own description.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from emovlm import UserError
+from emovlm.data import leftout
 from emovlm.data.picturefolder import find_pictures
 from emovlm.data.schema import PLACE, number
 
@@ -32,7 +33,7 @@ def load(root: str) -> list[dict]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error}); sources/emotion6.py shows the tree") from None
-    rows, listed = [], []
+    rows, listed, left = [], [], 0
     for line_number, line in enumerate(lines, start=1):
         cells, place = line.split(), f"{path}:{line_number}"
         # The header's names hold blanks.
@@ -42,11 +43,16 @@ def load(root: str) -> list[dict]:
             raise UserError(
                 f"{place}: {len(cells)} cells; must be a picture, valence, arousal and {len(CLASSES)} shares"
             )
-        shares = [number(cell, name, place) for name, cell in zip(CLASSES, cells[3:], strict=True)]
-        row = {"id": cells[0], "soft_label": _to_one(shares, place), "searched": cells[0].partition("/")[0]}
+        shares = _to_one([number(cell, name, place) for name, cell in zip(CLASSES, cells[3:], strict=True)], place)
+        if shares.count(max(shares)) > 1:
+            left += 1
+            continue
+        row = {"id": cells[0], "label": CLASSES[shares.index(max(shares))], "soft_label": shares}
+        row["searched"] = cells[0].partition("/")[0]
         row |= {"valence": number(cells[1], "valence", place), "arousal": number(cells[2], "arousal", place)}
         rows.append(row | {PLACE: place})
         listed.append((cells[0], place))
+    leftout.tell("emotion6", len(rows) + left, {"without a largest class": left})
     found = find_pictures(listed, top / "images")
     return [row | {"media": [path]} for row, path in zip(rows, found, strict=True)]
 

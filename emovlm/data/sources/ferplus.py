@@ -8,9 +8,9 @@ Licence  votes MIT; FER2013 was made for a challenge and has no licence of its o
     root/data/FER2013Train/fer0000000.png    also FER2013Valid and FER2013Test; `pictures:` names another folder
 
 Official order: neutral, happiness, surprise, sadness, anger, disgust, fear, contempt; then unknown and NF (no face).
-`soft_label` is the share of the votes for the eight classes; the label is the class with the most votes, and a picture
-on which several are equal has none. Left out, and counted: pictures without a file name (no face, 173), and those on
-which unknown or NF has more votes than any class (226). Traps: FER2013's own labels are others and worse; some projects
+`soft_label` is the share of the votes for the eight classes; the label is the class with the most votes. Left out, and
+counted: pictures without a file name (no face, 173), those on which unknown or NF has more votes than any class (226),
+and those on which several classes have the most (1580). Traps: FER2013's own labels are others and worse; some projects
 drop votes of one person, or pictures without a majority. Splits: Training, PublicTest (validation), PrivateTest (test).
 No people are named: intervals are by picture and optimistic. Verified against the official list of votes: the counts.
 """
@@ -30,12 +30,10 @@ CLASSES = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "f
 NO_CLASS = ["unknown", "NF"]
 SPLITS = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
 FOLDERS = {"Training": "FER2013Train", "PublicTest": "FER2013Valid", "PrivateTest": "FER2013Test"}
-# None: several classes are equal, so that the row has soft labels alone.
-_ORDER = [*CLASSES, None]
 PUBLISHED = {
-    "train": dict(zip(_ORDER, [9438, 7420, 3390, 3429, 2418, 186, 651, 165, 1292], strict=True)),
-    "validation": dict(zip(_ORDER, [1250, 882, 443, 399, 313, 31, 74, 24, 137], strict=True)),
-    "test": dict(zip(_ORDER, [1171, 910, 426, 429, 316, 23, 93, 27, 151], strict=True)),
+    "train": dict(zip(CLASSES, [9438, 7420, 3390, 3429, 2418, 186, 651, 165], strict=True)),
+    "validation": dict(zip(CLASSES, [1250, 882, 443, 399, 313, 31, 74, 24], strict=True)),
+    "test": dict(zip(CLASSES, [1171, 910, 426, 429, 316, 23, 93, 27], strict=True)),
 }
 
 
@@ -48,16 +46,18 @@ def load(root: str, pictures: str = "data") -> list[dict]:
         if usage not in SPLITS:
             raise UserError(f"{place}: Usage '{usage}'; allowed: {', '.join(SPLITS)}")
         votes = {column: _votes(values, column, place) for column in (*CLASSES, *NO_CLASS)}
-        most = max(votes[column] for column in CLASSES)
+        of_classes = [votes[column] for column in CLASSES]
+        most = max(of_classes)
         odd = max(NO_CLASS, key=lambda column: votes[column])
         if not name:
             left["without a face"] += 1
         elif votes[odd] > most:
             left[f"most often called {odd}"] += 1
+        elif of_classes.count(most) > 1:
+            left["without a majority"] += 1
         else:
-            total = sum(votes[column] for column in CLASSES)
-            shares = {column: votes[column] / total for column in CLASSES}
-            rows.append({"id": name, "soft_label": shares, "split": SPLITS[usage], PLACE: place})
+            row = {"id": name, "label": CLASSES[of_classes.index(most)], "split": SPLITS[usage], PLACE: place}
+            rows.append(row | {"soft_label": [number / sum(of_classes) for number in of_classes]})
             listed.append((f"{FOLDERS[usage]}/{name}", place))
     leftout.tell("ferplus", len(rows) + left.total(), left)
     found = find_pictures(listed, top / pictures)

@@ -1,4 +1,4 @@
-"""Emotion6's folder: distributions with six digits, folders that are searched words, one picture without a label."""
+"""Emotion6's folder: shares with six digits, folders that are searched words, a picture with two largest shares."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from . import picture, text
 
 CLASSES = ["anger", "disgust", "fear", "joy", "sadness", "surprise", "neutral"]
 EACH = 8
-COUNTS = {"all": {**dict.fromkeys(CLASSES, EACH), None: 1}}
+COUNTS = {"all": dict.fromkeys(CLASSES, EACH)}
 
 
 def write(root: Path) -> dict:

@@ -8,9 +8,8 @@ from . import picture, text
 
 CLASSES = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"]
 EACH = {"Training": 3, "PublicTest": 1, "PrivateTest": 1}
-# None: in each part one picture has two equal classes.
 COUNTS = {
-    split: {**dict.fromkeys(CLASSES, EACH[usage]), None: 1}
+    split: dict.fromkeys(CLASSES, EACH[usage])
     for usage, split in (("Training", "train"), ("PublicTest", "validation"), ("PrivateTest", "test"))
 }
 FOLDERS = {"Training": "FER2013Train", "PublicTest": "FER2013Valid", "PrivateTest": "FER2013Test"}

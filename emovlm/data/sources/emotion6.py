@@ -7,10 +7,10 @@ Licence  for academic research alone; the pictures belong to their owners
     root/images/anger/1.jpg     330 pictures for each of six searched words
 
 Official order: anger, disgust, fear, joy, sadness, surprise, neutral. `soft_label` is the distribution; the label is
-its largest class; pictures on which several are equal are left out, and counted. Columns: `valence`, `arousal` (1 to
-9), `searched` (the word). Traps: the folder is the word that was searched for, not the label, and shows in the path;
-there is no folder for neutral. No official split, and no people are named: `splits: {unit: id}`; intervals are by
-picture. Verified against the set's own description.
+its largest class; pictures on which several are equal are left out, and counted. Soft labels train under `loss:
+{over_classes: cross_entropy}`. Columns: `valence`, `arousal` (1 to 9), `searched` (the word). Traps: the folder is the
+word that was searched for, not the label, and shows in the path; there is no folder for neutral. No official split, and
+no people are named: `splits: {unit: id}`; intervals are by picture. Verified against the set's own description.
 """
 
 from __future__ import annotations

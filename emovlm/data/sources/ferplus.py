@@ -10,9 +10,10 @@ Licence  votes MIT; FER2013 was made for a challenge and has no licence of its o
 Official order: neutral, happiness, surprise, sadness, anger, disgust, fear, contempt; then unknown and NF (no face).
 `soft_label` is the share of the votes for the eight classes; the label is the class with the most votes. Left out, and
 counted: pictures without a file name (no face, 173), those on which unknown or NF has more votes than any class (226),
-and those on which several classes have the most (1580). Traps: FER2013's own labels are others and worse; some projects
-drop votes of one person, or pictures without a majority. Splits: Training, PublicTest (validation), PrivateTest (test).
-No people are named: intervals are by picture and optimistic. Verified against the official list of votes: the counts.
+and those on which several classes have the most (1580). Soft labels train under `loss: {over_classes: cross_entropy}`.
+Traps: FER2013's own labels are others and worse; some projects drop votes of one person, or pictures without a
+majority. Splits: Training, PublicTest (validation), PrivateTest (test). No people are named: intervals are by picture
+and optimistic. Verified against the official list of votes: the counts.
 """
 
 from __future__ import annotations

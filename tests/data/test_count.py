@@ -104,6 +104,8 @@ def test_differences_are_named_and_marked():
     assert header == ["a", "b", "all classes", "(no label)"]
     assert cells == ["4", "2 (-1)", "6 (-1)", "0"]
     assert one.table().columns[2].header == "train + validation"
+    # The test rows without a label are counted, and no difference.
+    assert list(one.table().columns[4].cells)[-1] == "2"
     alike = Count("a set", ["a", "b"], found, {"train": {"a": 4, "b": 2}})
     assert alike.differences() == []
     assert verdict([alike]) == "every number is the published one"

@@ -18,9 +18,16 @@ def accumulation_steps(recipe: Recipe, num_processes: int) -> int:
     device_batch = recipe.trainer.get("per_device_train_batch_size", 8)
     per_forward = device_batch * num_processes
     if recipe.global_batch % per_forward:
+        each, rest = divmod(recipe.global_batch, num_processes)
+        fits = next((size for size in range(min(device_batch, each), 0, -1) if each % size == 0), 0)
+        remedy = (
+            f"set global_batch to a multiple of {num_processes}"
+            if rest or not fits
+            else f"set trainer.per_device_train_batch_size={fits}"
+        )
         raise UserError(
             f"global_batch: {recipe.global_batch} is not a multiple of {device_batch} (per device) x {num_processes} "
-            "(processes); change trainer.per_device_train_batch_size or global_batch"
+            f"(processes); {remedy}"
         )
     return recipe.global_batch // per_forward
 

@@ -27,6 +27,13 @@ def collator(small, demo_vlm):
 def test_accumulation_follows(small):
     recipe = small(global_batch=16, trainer={"per_device_train_batch_size": 4})
     assert [accumulation_steps(recipe, world) for world in (1, 2, 4)] == [4, 2, 1]
+    whole = small(global_batch=16, trainer={"per_device_train_batch_size": 16})
+    with pytest.raises(
+        UserError, match=r"16 \(per device\) x 2 \(processes\); set trainer.per_device_train_batch_size=8"
+    ):
+        accumulation_steps(whole, 2)
+    with pytest.raises(UserError, match=r"x 3 \(processes\); set global_batch to a multiple of 3"):
+        accumulation_steps(whole, 3)
     with pytest.raises(UserError, match=r"16 is not a multiple of 4 \(per device\) x 3 \(processes\)"):
         accumulation_steps(recipe, 3)
 

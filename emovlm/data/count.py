@@ -19,6 +19,7 @@ from rich.table import Table
 
 from emovlm import lookup
 from emovlm.data import tables
+from emovlm.data.schema import SPLITS
 
 if TYPE_CHECKING:
     from emovlm.recipe import Data
@@ -29,12 +30,16 @@ NO_LABEL = "(no label)"
 
 @dataclass(frozen=True)
 class Count:
-    """found: split -> class -> rows, and the rows without a label; published: likewise, empty where nothing is."""
+    """found: split -> class -> rows, and the rows without a label; published: likewise, empty where nothing is.
+
+    missing: files that rows name and that are not there; such rows are counted.
+    """
 
     title: str
     classes: list[str]
     found: dict[str, Counter[str | None]]
     published: Counts
+    missing: int = 0
 
     def of(self, split: str, name: str | None) -> int:
         """The rows that are compared with those published of a split."""
@@ -103,13 +108,15 @@ def count(data: Data) -> list[Count]:
 
 
 def verdict(counts: list[Count]) -> str:
-    """One line: that all numbers are those published, or where they are not."""
+    """One line: that all numbers are those published, or where they are not; and how many files are missing."""
+    missing = max(one.missing for one in counts)
+    told = f"; {missing} files are missing (emovlm data check names them)" if missing else ""
     if not any(one.published for one in counts):
-        return "nothing is published about this source in emovlm, so there is nothing to compare with"
+        return "nothing is published about this source in emovlm, so there is nothing to compare with" + told
     differing = [f"{one.title}: {'; '.join(one.differences())}" for one in counts if one.differences()]
     if differing:
-        return f"DIFFERS from what is published: {'; '.join(differing)}"
-    return "every number is the published one"
+        return f"DIFFERS from what is published: {'; '.join(differing)}{told}"
+    return "every number is the published one" + told
 
 
 def _of(module: ModuleType, value: object) -> Counts:
@@ -117,6 +124,9 @@ def _of(module: ModuleType, value: object) -> Counts:
 
 
 def _counted(data: Data, title: str, published: Counts) -> Count:
-    by_split, classes = tables.load_rows(data)
-    found = {split: Counter(row.get("label") for row in rows) for split, rows in by_split.items()}
-    return Count(title, classes, found, published)
+    everything = tables.gather(data)
+    found = {split: Counter[str | None]() for split in SPLITS}
+    for row in everything.rows:
+        found[row["split"]][row.get("label")] += 1
+    there = {split: part for split, part in found.items() if part}
+    return Count(title, everything.classes, there, published, len(everything.missing))

@@ -125,6 +125,14 @@ def test_every_fold_of_a_set_that_ships_them(tmp_path):
     assert "train: happy 8 for 1956, sad 4 for 1515" in counts[0].differences()[0]
 
 
+def test_rows_whose_files_are_missing_are_counted_and_said(tmp_path):
+    args = layouts.module("dfew").write(tmp_path)
+    (tmp_path / "Clip" / "original" / "3.mp4").unlink()
+    counts = count(Data.model_validate({"source": "dfew", **args}))
+    assert counts[0].found["train"]["happy"] == 8
+    assert verdict(counts).endswith("; 1 files are missing (emovlm data check names them)")
+
+
 def test_the_set_is_counted_uncut(tmp_path):
     args = layouts.module("crema_d").write(tmp_path) | {"imbalance": {"ratio": 2}, "test_subset": {"per_class": 1}}
     (one,) = count(Data.model_validate({"source": "crema_d", **args, "label": "picture"}))

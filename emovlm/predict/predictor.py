@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from emovlm.recipe import Recipe
 
 # What may be another than in training: how the scores are read, and which frames are looked at (which is then said).
-MAY_CHANGE = ("evaluate.", "frames.")
+MAY_CHANGE = ("evaluate", "frames")
 Row = dict[str, Any]
 
 
@@ -126,14 +126,18 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Predictor:
         found = recipes.load(path, list(overrides))
         return Predictor(found, runs.folder_of(found, path))
     for override in overrides:
-        if not override.startswith(MAY_CHANGE):
+        if _section(override) not in MAY_CHANGE:
             raise UserError(
-                f"{override}: of a run folder only evaluate. and frames. can be another; with a recipe and train=none "
+                f"{override}: of a run folder only evaluate and frames can be another; with a recipe and train=none "
                 "anything can be varied"
             )
     run = runs.RunFolder(path)
-    changed = [override for override in overrides if override.startswith("frames.")]
+    changed = [override for override in overrides if _section(override) == "frames"]
     return Predictor(recipes.load(run.recipe), run, recipes.load(run.recipe, list(overrides)), changed)
+
+
+def _section(override: str) -> str:
+    return override.partition("=")[0].partition(".")[0]
 
 
 def classes_of(recipe: Recipe, run: runs.RunFolder) -> list[str]:

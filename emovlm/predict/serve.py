@@ -47,6 +47,8 @@ def started(predictor: Predictor, port: int, most_bytes: int = MOST_BYTES) -> It
         )
         try:
             from gradio.themes import Default
+            from starlette.middleware import Middleware
+            from starlette.middleware.trustedhost import TrustedHostMiddleware
         except ImportError as error:
             raise UserError("serve: gradio is not installed; pip install 'emovlm[serve]'") from error
         shown = page(predictor, Path(folder))
@@ -59,6 +61,8 @@ def started(predictor: Predictor, port: int, most_bytes: int = MOST_BYTES) -> It
                 prevent_thread_lock=True,
                 quiet=True,
                 allowed_paths=[],
+                # A site whose name is made to lead to this machine gets no answer.
+                app_kwargs={"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])]},
                 max_file_size=most_bytes,
                 ssr_mode=False,
                 mcp_server=False,

@@ -104,6 +104,14 @@ def test_other_frames_are_allowed_and_said_other_models_are_not(plain_run):
             predictor.load(run.folder, [override])
 
 
+def test_what_a_new_clip_cannot_have_is_refused(plain_run, plain, small):
+    clip = media(plain_run[1])[0]
+    with pytest.raises(UserError, match="no apex_s"):
+        batch.predict(predictor.load(plain_run[0].folder, ["frames={pick: apex}"]), [clip])
+    with pytest.raises(UserError, match="true_units are annotations"):
+        predictor.Predictor(small(enrich={"control": "true_units"}, train="none"), plain_run[0])
+
+
 def test_classes_come_with_the_run_where_its_data_are_gone(plain_run, small, tmp_path):
     run, _ = plain_run
     assert predictor.classes_of(small(), run)[0] == "happy"

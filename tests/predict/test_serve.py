@@ -1,8 +1,12 @@
 """The page in a real browser, and what it must not give away."""
 
+import os
 import re
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -184,6 +188,25 @@ def test_only_this_machine_is_served(address) -> None:
         if not host.startswith("127."):
             with pytest.raises(OSError):
                 socket.create_connection((host, port), timeout=2)
+
+
+def test_a_site_whose_name_leads_here_gets_no_answer(address) -> None:
+    assert httpx.get(address, headers={"Host": "evil.example"}).status_code == 400
+    assert httpx.get(address).status_code == 200
+
+
+def test_the_command_serves_until_it_is_told_to_end_and_leaves_nothing(plain_run, tmp_path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "emovlm", "serve", str(plain_run[0].folder), "--port", str(port)]
+    surroundings = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=surroundings, cwd=tmp_path) as running:
+        assert running.stdout
+        assert running.stdout.readline().startswith(f"http://127.0.0.1:{port}/")
+        assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 200
+        assert list(tmp_path.glob("emovlm-serve-*"))
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 0
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_taken_port_is_said(plain_run, address) -> None:

@@ -1,6 +1,7 @@
 """A window over a video: worked by hand, and on two clips of the demo one after the other."""
 
 import csv
+import json
 
 import av
 import pytest
@@ -8,7 +9,7 @@ from typer.testing import CliRunner
 
 from emovlm import UserError, cli
 from emovlm.frames.clip import ClipError
-from emovlm.predict import figure, timeline
+from emovlm.predict import batch, figure, timeline
 from emovlm.predict.clips import Answer
 
 
@@ -82,6 +83,11 @@ def test_the_csv_has_a_line_a_window(tmp_path):
     assert lines[2] == ["1.000000", "3.000000", "b", "0.200000", "0.800000"]
 
 
+def test_clips_of_one_name_have_files_of_their_own():
+    names = set()
+    assert [batch._unused("a.mp4", names) for _ in range(3)] == ["a.mp4", "a.mp4-2", "a.mp4-3"]
+
+
 def test_the_same_answers_give_the_same_picture():
     first = figure.draw(told("aabb"), "a $clip$ <x>")
     assert first == figure.draw(told("aabb"), "a $clip$ <x>")
@@ -105,6 +111,10 @@ def test_the_timeline_changes_class_at_the_seam(plain_run, clip_of, tmp_path):
     assert 1.5 <= change_s <= 3.0, "within half a window of the seam"
     assert (tmp_path / "two.mp4.svg").read_text().rstrip().endswith("</svg>")
     assert "happy" in done.stdout
+    done = CliRunner().invoke(cli.app, [*command, "--out", str(tmp_path), "--json"])
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["start_s"] for one in told] == [float(line["start_s"]) for line in lines]
+    assert {one["media"] for one in told} == {str(video)}
     bad = CliRunner().invoke(cli.app, [*command[:3], str(tmp_path / "none.mp4"), "--timeline", "--out", str(tmp_path)])
     assert bad.exit_code == 1
     assert bad.stderr.count("none.mp4: no such file") == 1

@@ -4,8 +4,8 @@
 
 A Qwen2.5-VL of the 3B's shapes with random weights (built here, no hub), in bfloat16, LoRA on the language model, eight
 frames of 224 x 448 pixels (100,352: the default of a recipe) as pictures or as one video; the prompt, the collator and
-the loss are those of `emovlm train`. Every kind of attention, with and without gradient checkpointing, and with the
-logits of all positions in place of the answer's alone (`logits_to_keep`). Prints tables for recipes/README.md.
+the loss are those of `emovlm train`. Every kind of attention, with and without gradient checkpointing, with all logits
+in place of the answer's (`logits_to_keep`), with kept visual tokens in place of pixels (`model.cache_visual_tokens`).
 
 Operations are counted by torch on a real step without checkpointing (forward, and what of backward LoRA needs), so that
 what checkpointing computes again does not count as useful: MFU, not HFU. `estimate` is what `--dry-run` says of memory.
@@ -34,7 +34,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 from emovlm.demo import MODEL
 from emovlm.frames.clip import Clip
 from emovlm.longtail.losses import answer_nll
-from emovlm.models import lora
+from emovlm.models import lora, visual_tokens
 from emovlm.models.load import load_processor
 from emovlm.models.memory import Layout, estimate
 from emovlm.models.parts import roots
@@ -71,11 +71,13 @@ class Setting:
     attention: str
     checkpointing: bool
     answer_only: bool = True
+    kept_tokens: bool = False
 
     def __str__(self) -> str:
         words = [self.attention]
         words += ["checkpointing"] if self.checkpointing else []
         words += [] if self.answer_only else ["logits of all positions"]
+        words += ["visual tokens kept"] if self.kept_tokens else []
         return ", ".join(words)
 
 
@@ -117,6 +119,7 @@ class Step:
 
     def __init__(self, model: Any, device: torch.device):
         self.model, self.device = model, device
+        visual_tokens.teach(model.get_base_model())
         learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(learning, lr=1e-5, fused=device.type == "cuda")
 
@@ -214,7 +217,14 @@ def attentions(device: torch.device) -> list[str]:
 
 def settings(device: torch.device) -> list[Setting]:
     found = [Setting(kind, again) for kind, again in itertools.product(attentions(device), (False, True))]
-    return [*found, replace(found[0], answer_only=False), replace(found[1], answer_only=False)]
+    all_positions = [replace(found[0], answer_only=False), replace(found[1], answer_only=False)]
+    return [*found, *all_positions, replace(found[0], kept_tokens=True)]
+
+
+def seen(step: Step, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The batch with what the tower makes of its pixels in place of them."""
+    inputs = {key: value for key, value in batch.items() if key != "labels"}
+    return visual_tokens.encode(step.model, inputs) | {"labels": batch["labels"]}
 
 
 def bench(kind: str, given: argparse.Namespace, step: Step, peak: float | None) -> None:
@@ -224,7 +234,8 @@ def bench(kind: str, given: argparse.Namespace, step: Step, peak: float | None) 
     made = (time.perf_counter() - began) / given.batch
     one, answer_tokens = make(1), batch["labels"].shape[1]
     step.set(Setting("sdpa", False))
-    flops = step.flops({key: value.to(step.device) for key, value in one.items()}) * given.batch
+    alone = {key: value.to(step.device) for key, value in one.items()}
+    flops, flops_behind = (step.flops(inputs) * given.batch for inputs in (alone, seen(step, alone)))
     rows, length = batch["input_ids"].shape
     print(
         f"\n{kind}: {rows} clips of {length} tokens a step, {flops / 1e12:.3g} TFLOP; the CPU needs {made * 1e3:.0f} ms"
@@ -233,14 +244,16 @@ def bench(kind: str, given: argparse.Namespace, step: Step, peak: float | None) 
     print("| setting | step | clips/s | tokens/s | MFU | peak | estimate |\n|---|---|---|---|---|---|---|")
     for setting in settings(step.device):
         step.set(setting)
-        found = measure(step, batch, given.repeats)
+        kept = setting.kept_tokens
+        found = measure(step, seen(step, batch) if kept else batch, given.repeats)
         layout = Layout(rows, 4 if given.tiny else 2, checkpointing=setting.checkpointing)
         expected = estimate(step.model, one, answer_tokens if setting.answer_only else length, layout)
         shown = ["out of memory", "", "", "", ""]
         if found:
             time_s, memory = found
             shown = [f"{time_s * 1e3:.0f} ms", f"{rows / time_s:.2f}", f"{rows * length / time_s:,.0f}"]
-            shown += [f"{flops / time_s / peak:.1%}" if peak else "-", f"{memory / 1e9:.1f} GB" if memory else "-"]
+            useful = flops_behind if kept else flops
+            shown += [f"{useful / time_s / peak:.1%}" if peak else "-", f"{memory / 1e9:.1f} GB" if memory else "-"]
         print(f"| {setting} | {' | '.join(shown)} | {sum(vars(expected).values()) / 1e9:.1f} GB |", flush=True)
     show_profile(step, batch)
 

@@ -35,10 +35,11 @@ def test_one_command_prints_all_of_it(bench, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert re.search(r"CPU, torch .*: 0\.00\d+ billion parameters, 0\.\d+ million learn", said)
     assert [line.split(":")[0] for line in said.splitlines() if "tokens a step" in line] == ["images", "video"]
-    # sdpa and eager with and without checkpointing, and twice with all logits; for pictures and for a video.
+    # sdpa and eager with and without checkpointing, twice with all logits, once with kept tokens; pictures and video.
     lines = [line.split("|")[1:-1] for line in said.splitlines() if re.match(r"\| (sdpa|eager)", line)]
-    assert len(lines) == 2 * 6
+    assert len(lines) == 2 * 7
     assert all(re.fullmatch(r" \d+ ms ", line[1]) and float(line[2]) > 0 for line in lines)
+    assert sum("visual tokens kept" in line[0] for line in lines) == 2
     assert sum("logits of all positions" in line[0] for line in lines) == 4
     parts = [line.split("|")[1].strip() for line in said.splitlines() if line.endswith("% |")]
     assert parts[:7] == [
@@ -75,7 +76,9 @@ def test_the_settings_change_the_way_and_not_the_loss(bench, step):
     for setting in bench.settings(torch.device("cpu")):
         step.set(setting)
         step.model.train()
-        assert step.loss(batch).item() == pytest.approx(expected, rel=1e-4), setting
+        inputs = bench.seen(step, batch) if setting.kept_tokens else batch
+        assert ("pixel_values" in inputs) != setting.kept_tokens
+        assert step.loss(inputs).item() == pytest.approx(expected, rel=1e-4), setting
         base = pretrained(step.model)
         assert base.config.text_config._attn_implementation == setting.attention
         assert base.is_activation_checkpointing == setting.checkpointing

@@ -9,12 +9,17 @@ from __future__ import annotations
 import csv
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from emovlm import UserError
+
+# What openpyxl raises for a damaged file is not documented in one place: met with files that were changed at random.
+DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error, ParseError, LookupError, ValueError, ArithmeticError)
+DAMAGED += (TypeError, AttributeError, NotImplementedError)
 
 # Ways to write that a frame is not known.
 UNKNOWN = frozenset({"", "/", "-", "na", "nan", "none", "n/a", "?"})
@@ -95,7 +100,7 @@ def _csv_cells(path: Path) -> Iterator[tuple[list[str], str]]:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
             for cells in reader:
-                yield [cell.strip() for cell in cells], f"{path}:{reader.line_num}"
+                yield [_text(cell) for cell in cells], f"{path}:{reader.line_num}"
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except (csv.Error, OSError) as error:
@@ -115,8 +120,7 @@ def _xlsx_cells(path: Path, sheet: str | None) -> Iterator[tuple[list[str], str]
         book.close()
     except UserError:
         raise
-    # What openpyxl raises for a damaged file is not documented in one place: each was met.
-    except (OSError, zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, TypeError) as error:
+    except (*DAMAGED, InvalidFileException) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: cannot be read as a spreadsheet ({reason}); save it anew") from None
     for number, cells in enumerate(lines, start=1):

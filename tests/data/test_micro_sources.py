@@ -3,7 +3,10 @@
 Times are worked by hand: a frame's number less that of the first frame shown, over the frames a second.
 """
 
+import contextlib
+import random
 import warnings
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -19,7 +22,7 @@ from emovlm.frames.look import glance
 from emovlm.recipe import Data, Frames
 
 from . import layouts
-from .layouts._films import film, workbook
+from .layouts._films import damaged, film, workbook
 
 
 @pytest.fixture(scope="module")
@@ -287,6 +290,19 @@ class TestSpreadsheet:
         assert "only .xlsx and .csv are read" in refused(self.read, tmp_path / "a.xls")
         (tmp_path / "a.csv").write_bytes("Filename,\xe4".encode("latin-1"))
         assert "is not UTF-8" in refused(self.read, tmp_path / "a.csv")
+
+    def test_files_changed_at_random_are_read_or_refused(self, tmp_path):
+        path = workbook(tmp_path / "a.xlsx", {"a": [["Filename", "OnsetFrame", "AU"], ["a", 1, "4"], ["b", 2, "5"]]})
+        whole, dice = zipfile.ZipFile(path), random.Random(0)
+        parts = {name: whole.read(name) for name in whole.namelist()}
+        for _ in range(60):
+            with zipfile.ZipFile(path, "w") as changed:
+                for name, content in parts.items():
+                    changed.writestr(name, damaged(content, dice) if dice.random() < 0.3 else content)
+            if dice.random() < 0.5:
+                path.write_bytes(damaged(path.read_bytes(), dice))
+            with contextlib.suppress(UserError):
+                self.read(path)
 
     def test_one_table_or_the_one_that_is_named(self, tmp_path):
         for name in ("CASME2-a.xlsx", "CASME2-b.csv", "~CASME2.xlsx"):

@@ -1,5 +1,7 @@
 """Sets of still pictures: numbers become names, votes become shares, what belongs to no class is counted."""
 
+import contextlib
+import random
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from emovlm.data.tables import load_rows
 from emovlm.recipe import Data
 
 from . import layouts
+from .layouts._films import damaged
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +137,16 @@ class TestAffectNet:
         assert "0_exp.npy: cannot be read as a number of a class" in refused(affectnet.load, str(tmp_path))
         np.save(tmp_path / "train_set" / "annotations" / "0_exp.npy", np.array(3.5))
         assert "expression '3.5'; must be a number from 0 to 10" in refused(affectnet.load, str(tmp_path))
+
+    def test_damaged_annotations_are_named(self, tmp_path):
+        layouts.module("affectnet").write(tmp_path)
+        path = tmp_path / "train_set" / "annotations" / "3_exp.npy"
+        whole, dice = path.read_bytes(), random.Random(0)
+        for _ in range(60):
+            path.write_bytes(damaged(whole, dice))
+            # Some changes leave another number.
+            with contextlib.suppress(UserError):
+                list(affectnet.load(str(tmp_path)))
 
     def test_published(self):
         assert sum(affectnet.PUBLISHED["eight"]["train"].values()) == 287_651

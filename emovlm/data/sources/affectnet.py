@@ -21,6 +21,8 @@ import csv
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from tokenize import TokenError
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -44,6 +46,9 @@ PUBLISHED = {
 PARTS = {"train": ("train_set", "training.csv"), "test": ("val_set", "validation.csv")}
 # Of the first release's nine columns the first is the file, the seventh the number of the class.
 FIRST_COLUMN, COLUMNS, EXPRESSION = "subDirectory_filePath", 9, 6
+# What numpy raises for a damaged file: met with files that were changed at random.
+DAMAGED = (OSError, EOFError, ValueError, TypeError, SyntaxError, AttributeError, SystemError, MemoryError)
+DAMAGED += (BadZipFile, TokenError)
 # picture, number of the class, place
 Listed = Iterator[tuple[str, int, str]]
 
@@ -77,8 +82,10 @@ def _later(top: Path, folder: str) -> Listed:
         try:
             # Never with pickles: an annotation is data.
             written = str(np.load(path, allow_pickle=False).item())
-        except (OSError, ValueError, EOFError) as error:
-            raise UserError(f"{path}: cannot be read as a number of a class ({error}); replace the file") from None
+        except DAMAGED as error:
+            raise UserError(
+                f"{path}: cannot be read as a number of a class ({_one_line(error)}); replace the file"
+            ) from None
         yield f"{folder}/images/{path.name.removesuffix('_exp.npy')}.jpg", _number(written, str(path)), str(path)
 
 
@@ -95,6 +102,10 @@ def _first(path: Path) -> Listed:
                 yield cells[0].strip(), _number(cells[EXPRESSION].strip(), place), place
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read as csv ({error})") from None
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _number(written: str, place: str) -> int:

@@ -4,6 +4,7 @@ set ("pooled over folds"), and the mean of each fold's own ("mean of folds"). Pu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from emovlm.evaluate.predictions import Predictions
 POOLED, MEAN = "pooled over folds", "mean of folds"
 # What is each fold's own, where all else was done alike: of the header, and of its protocol.
 OF_A_FOLD = ("recipe_hash", "prior", "protocol")
-OF_A_FOLD_PROTOCOL = ("fold", "num_rows", "ids_hash")
+OF_A_FOLD_PROTOCOL = ("fold", "num_rows", "ids_hash", "left_out")
 
 
 def pool(parts: Sequence[Predictions]) -> Predictions:
@@ -41,6 +42,8 @@ def pool(parts: Sequence[Predictions]) -> Predictions:
         "num_rows": len(fold_of),
         "ids_hash": ids_hash(fold_of),
     }
+    left_out = sum((Counter(header["protocol"].get("left_out")) for header in headers), Counter())
+    protocol |= {"left_out": dict(left_out)} if left_out else {}
     own = {key: [header.get(key) for header in headers] for key in ("recipe_hash", "prior")}
     return Predictions({**headers[0], **own, "protocol": protocol}, [row for part in parts for row in part.rows])
 

@@ -1,5 +1,7 @@
 """What a reader must know before believing the numbers: one sentence each."""
 
+from collections.abc import Mapping
+
 from emovlm.evaluate.robustness import LOOKS
 from emovlm.report.records import Arm, Run, Study
 
@@ -22,6 +24,8 @@ def stamps(study: Study, key: str) -> list[str]:
         video_stamp(study, key),
         steps_stamp(study),
         prior_stamp(study),
+        left_out_stamp(study, key),
+        unread_stamp(study),
     )
     return [stamp for stamp in single if stamp] + data_stamps(study)
 
@@ -71,6 +75,28 @@ def prior_stamp(study: Study) -> str | None:
     )
 
 
+def left_out_stamp(study: Study, key: str) -> str | None:
+    """How many rows of the scored split were left out by `data.quarantine`, and why."""
+    told = {}
+    for arm in study.arms:
+        for run in arm.runs:
+            if reasons := run.evaluations[key].protocol.get("left_out"):
+                told[arm.name] = f"{sum(reasons.values())} ({_listed(reasons)})"
+    if not told:
+        return None
+    alike = len(set(told.values())) == 1 and len(told) == len(study.arms)
+    shown = next(iter(told.values())) if alike else "; ".join(f"{name} {what}" for name, what in told.items())
+    return f"Rows left out as unusable (data.quarantine): {shown}. The scores are over the others."
+
+
+def unread_stamp(study: Study) -> str | None:
+    """Where training rows could not be read, and counted for nothing."""
+    failed = {a.name: len(p.train["failed"]) for a in study.arms for p in a.parts if p.train and p.train.get("failed")}
+    if not failed:
+        return None
+    return f"Training rows that could not be read and counted for nothing: {_listed(failed)}."
+
+
 def data_stamps(study: Study) -> list[str]:
     """Of every resume that went on with other rows, or another order of them, than it began with."""
     found = []
@@ -79,6 +105,10 @@ def data_stamps(study: Study) -> list[str]:
             changes = (part.train or {}).get("different_data") or ()
             found += [f"Resumed on different data: {_name(study, arm, part)}, {change}." for change in changes]
     return found
+
+
+def _listed(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in numbers.items())
 
 
 def _name(study: Study, arm: Arm, part: Run) -> str:

@@ -85,3 +85,13 @@ def test_folds_scored_otherwise_are_refused(header, says):
     with pytest.raises(UserError) as caught:
         pool([fold(1, "a", "a"), fold(2, "a", "a", **header)])
     assert says in str(caught.value)
+
+
+def test_rows_left_out_of_folds_are_added_up():
+    left_out = [{"empty": 1, "truncated": 2}, None, {"empty": 3}]
+    parts = [
+        fold(number, "ab", "ab", protocol={"left_out": reasons} if reasons else {})
+        for number, reasons in enumerate(left_out)
+    ]
+    assert pool(parts).header["protocol"]["left_out"] == {"empty": 4, "truncated": 2}
+    assert "left_out" not in pool(parts[1:2]).header["protocol"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,24 +83,28 @@ def sampling_table(found: Planned) -> Table:
 
 
 def export(found: Planned, path: Path) -> int:
-    """Write the rows of the whole training in the order in which they will be drawn, as JSON lines. -> lines written.
-
-    A row drawn again has its id with `#2`, `#3`, ... (`#copy2` where ids have a # of their own): ids stay unique, so
-    that `data.source: jsonl` reads the file.
-    """
+    """Write the rows of the whole training as JSON lines that `data.source: jsonl` reads. -> lines written."""
     if path.exists():
         raise UserError(f"--export: {path}: exists; name another file or remove it")
-    times, lines, classes = [0] * len(found.rows), [], found.ledger["classes"]
-    taken = {row["id"] for row in found.rows}
+    lines, classes = [], found.ledger["classes"]
+    for row in drawn(found):
+        if row.get("soft_label") is not None:
+            row["soft_label"] = dict(zip(classes, row["soft_label"], strict=True))
+        row["media"] = row["media"][0] if len(row["media"]) == 1 else row["media"]
+        lines.append(row | {"split": "train"})
+    runs.write_jsonl(path, lines)
+    return len(lines)
+
+
+def drawn(found: Planned) -> Iterator[dict[str, Any]]:
+    """The rows of the whole training in the order in which they will be drawn, each with its optimiser `step`.
+
+    A row drawn again has its id with `#2`, `#3`, ... (`#copy2` where ids have a # of their own): ids stay unique.
+    """
+    times, taken = [0] * len(found.rows), {row["id"] for row in found.rows}
     copies = "#" if not any("#" in name for name in taken) else "#copy"
     for draw, index in enumerate(found.plan.sampler.first(found.plan.num_steps * found.plan.sampler.step).tolist()):
         row = found.rows[index]
         times[index] += 1
         copy = f"{copies}{times[index]}" if times[index] > 1 else ""
-        if row.get("soft_label") is not None:
-            row = {**row, "soft_label": dict(zip(classes, row["soft_label"], strict=True))}
-        media = row["media"][0] if len(row["media"]) == 1 else row["media"]
-        step = draw // found.plan.sampler.step
-        lines.append({**row, "id": row["id"] + copy, "media": media, "split": "train", "step": step})
-    runs.write_jsonl(path, lines)
-    return len(lines)
+        yield {**row, "id": row["id"] + copy, "step": draw // found.plan.sampler.step}

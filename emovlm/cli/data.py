@@ -45,6 +45,39 @@ def data_check(
     typer.echo(f"written to {write_page(folder)}", err=True)
 
 
+@app.command("import")
+def data_import(
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A .json, .jsonl, .csv, .parquet, or a folder that `datasets` reads.")
+    ],
+    out: Annotated[Path, typer.Argument(help="A .jsonl that does not exist yet.")],
+    media: Annotated[
+        Path | None, typer.Option(help="Where relative paths start; by default the list's folder.")
+    ] = None,
+) -> None:
+    """Make rows of another trainer's list (LLaVA, ShareGPT, ms-swift, TRL), a table, or a set of `datasets`."""
+    from emovlm.data.importing import bring_in
+
+    for note in bring_in(path, out, media):
+        typer.echo(note, err=True)
+
+
+@app.command("export")
+def data_export(
+    recipe: RecipePath,
+    out: Annotated[Path, typer.Argument(help="A file that does not exist yet.")],
+    format: Annotated[str, typer.Option(help="llava, sharegpt, swift, messages, trl or csv.")],
+    overrides: Overrides = None,
+    sampled: Annotated[bool, typer.Option(help="Every row as often, and in the order, as it will be drawn.")] = False,
+) -> None:
+    """Write the training rows for another trainer: as they are, or resampled as the recipe's sampler draws them."""
+    from emovlm import recipe as recipes
+    from emovlm.prompts.exporting import export
+
+    for note in export(recipes.load(recipe, overrides), out, format, sampled=sampled):
+        typer.echo(note, err=True)
+
+
 @app.command("count")
 def data_count(recipe: RecipePath, overrides: Overrides = None) -> None:
     """Count the rows of each class in each split (and official fold), beside the numbers that the authors published."""

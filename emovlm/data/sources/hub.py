@@ -40,10 +40,10 @@ def load(
 
     Raises UserError.
     """
-    table, splits = labels.name_table(names), _open(root, config, revision)
+    table, splits = labels.name_table(names), open_set(root, config, revision)
     rows = []
     for split, part in splits.items():
-        named = _split_name(split, list(splits), root)
+        named = split_name(split, list(splits), root)
         where = _columns(columns, part.column_names, f"{root} [{split}]")
         for index, row in enumerate(_read(part, where, table, root, f"{root} [{split}]")):
             row.setdefault("id", f"{split}/{index}")
@@ -51,7 +51,7 @@ def load(
     return rows
 
 
-def _open(root: str, config: str | None, revision: str | None) -> dict[str, datasets.Dataset]:
+def open_set(root: str, config: str | None, revision: str | None) -> dict[str, datasets.Dataset]:
     import datasets
     from datasets.exceptions import DatasetsError
 
@@ -75,7 +75,7 @@ def _open(root: str, config: str | None, revision: str | None) -> dict[str, data
     return {str(split): part for split, part in found.items()} if isinstance(found, Mapping) else {"train": found}
 
 
-def _split_name(split: str, splits: list[str], root: str) -> str | None:
+def split_name(split: str, splits: list[str], root: str) -> str | None:
     """Our split; None for a set with one alone, so that the recipe deals it out."""
     if len(splits) == 1:
         return None
@@ -103,7 +103,7 @@ def _read(
 ) -> list[dict[str, Any]]:
     part = part.select_columns(list(dict.fromkeys(where.values())))
     for column in where.values():
-        part = _undecoded(part, column)
+        part = undecoded(part, column)
     label = _label_reader(part, where.get("label"), names)
     found = []
     for index, values in enumerate(cast("Iterable[dict[str, Any]]", part)):
@@ -116,7 +116,7 @@ def _read(
     return found
 
 
-def _undecoded(part: datasets.Dataset, column: str) -> datasets.Dataset:
+def undecoded(part: datasets.Dataset, column: str) -> datasets.Dataset:
     """Pictures and videos stay bytes: they are decoded where all media are."""
     import datasets
 

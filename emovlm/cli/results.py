@@ -48,12 +48,37 @@ def evaluate(
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A run folder or a study folder.")],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER...", help="A run or study folder; or runs, the control first.")
+    ],
+    form: Annotated[
+        Literal["html", "md", "tex", "csv"], typer.Option("--format", help="A page, or the main table for a paper.")
+    ] = "html",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file. By default report.html in the folder, of several runs compared.html beside them; a table "
+            "goes to the terminal."
+        ),
+    ] = None,
 ) -> None:
-    """Write report.html again from the files of a run or a study."""
-    from emovlm.report.page import write_page
+    """Write the page of a run, of a study, or of several runs on the same clips; or its table for a paper."""
+    from emovlm.report import side_by_side
+    from emovlm.report.files import write_whole
 
-    typer.echo(f"report: {write_page(folder)}")
+    study = side_by_side.load(folders)
+    if form == "html":
+        from emovlm.report.page import write
+
+        typer.echo(f"report: {write(study, out or side_by_side.page_of(study))}")
+        return
+    from emovlm.report.papers import table
+
+    if out is None:
+        typer.echo(table(study, form), nl=False)
+    else:
+        write_whole(out, table(study, form))
+        typer.echo(f"table: {out}")
 
 
 def compare(
@@ -81,7 +106,7 @@ def export(
         Literal["float32", "bfloat16", "float16"], typer.Option(help="With --merge: of the weights that are written.")
     ] = "float32",
 ) -> None:
-    """Write a run's adapter, or one merged model, as a folder that plain transformers and peft load."""
+    """Write a run's adapter, or one merged model, with its model card, as a folder for plain transformers and peft."""
     from emovlm import recipe as recipes
     from emovlm import run as runs
 
@@ -90,8 +115,11 @@ def export(
     quiet_libraries()
     from emovlm.evaluate.clip_scores import clip_scores
     from emovlm.models.export import export as export_run
+    from emovlm.report.card import card
 
     difference = export_run(found, run, out, merge=merge, score=clip_scores(found, clips), dtype=dtype)
+    # In place of peft's empty form.
+    runs.write_text(out / "README.md", card(run.folder, out.name, merged=merge))
     if difference is not None:
         typer.echo(f"label scores of {clips} clips before and after the merge: at most {difference:.2g} nats apart")
     typer.echo(f"exported to {out}")

@@ -107,6 +107,26 @@ def difference(answers: Answers, first: str, second: str, statistic: Statistic) 
     return Difference(value, low, high, tested.p)
 
 
+def best_of_all(answers: Answers, control: str, statistic: Statistic) -> dict[str, float]:
+    """Arm -> its p where the best of several is picked afterwards, of those with as many seeds as the control.
+
+    Empty where fewer than two have, or the score is not defined.
+    """
+    equal = [name for name in answers.by_arm if name != control and answers.same_seeds(name, control)]
+    if len(equal) < 2 or np.isnan(answers.mean(control, statistic)):
+        return {}
+    found = comparison.max_statistic(
+        answers.targets_N,
+        {name: answers.by_arm[name] for name in (control, *equal)},
+        control,
+        statistic,
+        clusters_N=answers.subjects_N,
+        num_classes=len(answers.classes),
+        num_draws=NUM_DRAWS,
+    )
+    return {name: one.p for name, one in found.items()}
+
+
 def seed_mean_interval(answers: Answers, arm: str, statistic: Statistic, seed: int = 0) -> tuple[np.ndarray, ...]:
     """(low_K, high_K) of the arm's mean over seeds; subjects and seeds are resampled as in `comparison.crossed`.
 

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from emovlm.report.tables import ordered_arms
 
 # (media, choose, max_pixels=...) -> a clip with frames_THWC, times_s_T and timed: emovlm.frames.decode.read.
 Read = Callable[..., Any]
-MOST_CLIPS, MOST_FRAMES, MAX_PIXELS = 6, 8, 160 * 160
+MOST_CLIPS, NUM_HARDEST, MOST_FRAMES, MAX_PIXELS = 6, 4, 8, 160 * 160
 
 
 @dataclass(frozen=True)
@@ -49,48 +49,96 @@ class ShownClip:
     answers: tuple[Answer, ...]
 
 
-def rule(study: Study) -> str:
-    """How `shown` picks, in words for the page."""
-    what = "which was answered wrongly" if study.single else "on which the arms disagree"
-    return (
-        f"Picked by rule, not by eye: for each tail class, and for the class with the most training clips, the first "
-        f"clip by id {what}; where there is none, the first clip of the class. At most {MOST_CLIPS} clips, rarest "
-        f"classes first."
-    )
+@dataclass(frozen=True)
+class Strip:
+    """Clips picked by one rule, which `rule` says in words. `name`: of its section on the page."""
+
+    name: str
+    heading: str
+    rule: str
+    clips: tuple[ShownClip, ...]
 
 
-def shown(study: Study, key: str, read: Read) -> list[ShownClip]:
-    """The clips of `rule`, answered by each arm's first seed.
+def strips(study: Study, key: str, read: Read) -> list[Strip]:
+    """The clips of both rules, answered by each arm's first seed; a rule that picks none has no strip.
 
     A clip which cannot be read any more (a data set that moved) is shown without frames, and the page says why.
     """
-    evaluation = study.arms[0].runs[0].evaluations[key]
-    order = evaluation.head_to_tail
     files = {arm.name: load_predictions(arm.runs[0], key) for arm in ordered_arms(study)}
     by_arm = {name: {row.id: row for row in rows} for name, (_, rows) in files.items()}
     classes = next(iter(files.values()))[0]
+    judge = _judge(study)
+    shared = {row_id: row for row_id, row in by_arm[judge].items() if all(row_id in rows for rows in by_arm.values())}
+    what = "which was answered wrongly" if study.single else "on which the arms disagree"
+    by_rule = (
+        (
+            "clips",
+            "A few clips",
+            f"Picked by rule, not by eye: for each tail class, and for the class with the most training clips, the "
+            f"first clip by id {what}; where there is none, the first clip of the class. At most {MOST_CLIPS} clips, "
+            "rarest classes first.",
+            _rare(study, key, by_arm, classes),
+        ),
+        (
+            "hardest",
+            "Hardest clips",
+            f"The {NUM_HARDEST} clips to which {'the run' if study.single else judge} gave the lowest probability of "
+            "their true class, hardest first. Look first whether the label is right.",
+            hardest(shared, classes),
+        ),
+    )
+    return [
+        Strip(name, heading, rule, tuple(_clip(study, key, row_id, by_arm, classes, read) for row_id in picked))
+        for name, heading, rule, picked in by_rule
+        if picked
+    ]
+
+
+def hardest(rows: Mapping[str, Prediction], classes: Sequence[str]) -> list[str]:
+    """Ids of the clips with the lowest probability of their true class, hardest first, ties by id."""
+    found = [
+        (float(_shares(row.scores_C)[classes.index(row.target)]), row_id)
+        for row_id, row in rows.items()
+        if row.target is not None and row.scores_C
+    ]
+    return [row_id for _, row_id in sorted(found)[:NUM_HARDEST]]
+
+
+def _judge(study: Study) -> str:
+    """The control; where there is none, the first arm that was trained."""
+    trained = [arm for arm in study.arms if not arm.zero_shot]
+    return (study.control or [*trained, *study.arms][0]).name
+
+
+def _rare(study: Study, key: str, by_arm: Mapping[str, Mapping[str, Prediction]], classes: Sequence[str]) -> list[str]:
+    evaluation = study.arms[0].runs[0].evaluations[key]
+    order = evaluation.head_to_tail
     wanted = [evaluation.classes[c] for c in reversed(order) if evaluation.classes[c] in evaluation.tail]
     wanted = [*wanted[: MOST_CLIPS - 1], evaluation.classes[order[0]]]
-    index = {name: place for place, name in enumerate(classes)}
-    found = []
-    for target in dict.fromkeys(wanted):
-        row_id = _first(target, by_arm, index[target])
-        if row_id is None:
-            continue
-        first = next(iter(by_arm))
-        row = by_arm[first][row_id]
-        differ = len({(rows[row_id].times_s, rows[row_id].crop) for rows in by_arm.values()}) > 1
-        frames, note = _frames(row, read)
-        names = [evaluation.classes[c] for c in order]
-        answers = tuple(_answer(arm, rows[row_id], classes, names) for arm, rows in by_arm.items())
-        is_tail = target in evaluation.tail
-        found.append(
-            ShownClip(row_id, target, is_tail, frames, len(row.times_s), note, first if differ else None, answers)
-        )
-    return found
+    found = [_first(target, by_arm, classes.index(target)) for target in dict.fromkeys(wanted)]
+    return [row_id for row_id in found if row_id is not None]
 
 
-def _first(target: str, by_arm: dict[str, dict[str, Prediction]], target_c: int) -> str | None:
+def _clip(
+    study: Study,
+    key: str,
+    row_id: str,
+    by_arm: Mapping[str, Mapping[str, Prediction]],
+    classes: Sequence[str],
+    read: Read,
+) -> ShownClip:
+    evaluation = study.arms[0].runs[0].evaluations[key]
+    first, row = next((arm, rows[row_id]) for arm, rows in by_arm.items())
+    differ = len({(rows[row_id].times_s, rows[row_id].crop) for rows in by_arm.values()}) > 1
+    frames, note = _frames(row, read)
+    names = [evaluation.classes[c] for c in evaluation.head_to_tail]
+    answers = tuple(_answer(arm, rows[row_id], classes, names) for arm, rows in by_arm.items())
+    target = str(row.target)
+    is_tail = target in evaluation.tail
+    return ShownClip(row_id, target, is_tail, frames, len(row.times_s), note, first if differ else None, answers)
+
+
+def _first(target: str, by_arm: Mapping[str, Mapping[str, Prediction]], target_c: int) -> str | None:
     some = next(iter(by_arm.values()))
     candidates = sorted(row.id for row in some.values() if row.target == target)
     candidates = [row_id for row_id in candidates if all(row_id in rows for rows in by_arm.values())]
@@ -106,11 +154,16 @@ def _answer(arm: str, row: Prediction, classes: Sequence[str], names: Sequence[s
     name = classes[row.answer] if row.answer >= 0 else "unreadable"
     bars: tuple[Bar, ...] = ()
     if row.scores_C:
-        scores_C = np.array(row.scores_C, dtype=float)
-        shares_C = np.exp(scores_C - scores_C.max())
-        shares_C /= shares_C.sum()
+        shares_C = _shares(row.scores_C)
         bars = tuple(Bar(one, float(shares_C[index[one]]), one == row.target, one == name) for one in names)
     return Answer(arm, name, name == row.target, bars, _texts(row))
+
+
+def _shares(scores: Sequence[float]) -> np.ndarray:
+    """The softmax of the scores."""
+    scores_C = np.array(scores, dtype=float)
+    shares_C = np.exp(scores_C - scores_C.max())
+    return shares_C / shares_C.sum()
 
 
 def _texts(row: Prediction) -> tuple[tuple[str, str], ...]:

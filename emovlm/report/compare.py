@@ -17,7 +17,8 @@ from emovlm.evaluate import predictions as border
 from emovlm.evaluate.predictions import Predictions
 from emovlm.metrics import comparison, recognition
 from emovlm.metrics.uncertainty import Statistic
-from emovlm.report.answers import NUM_DRAWS, Answers, basis, difference, match
+from emovlm.report.answers import Answers, basis, best_of_all, difference, match
+from emovlm.report.folders import runs_by_seed
 from emovlm.report.numbers import bracket, chance, number, signed
 
 STATISTICS: Mapping[str, Statistic] = {
@@ -37,7 +38,7 @@ def compare(folders: Sequence[Path], key: str | None = None) -> tuple[Table, lis
     names = [str(folder) for folder in folders]
     if len(set(names)) < len(names):
         raise UserError(f"compare: {', '.join(names)}: a folder is given twice")
-    by_side = {str(folder): _seeds(folder) for folder in folders}
+    by_side = {str(folder): runs_by_seed(folder) for folder in folders}
     key = key or _shared_key([run for seeds in by_side.values() for runs in seeds for run in runs])
     sides = {name: [_read(runs, key) for runs in seeds] for name, seeds in by_side.items()}
     differences = _differences(sides)
@@ -51,7 +52,7 @@ def _table(answers: Answers, key: str) -> Table:
     for column in ("run", "score", "first", "run's", "difference", "95 % interval", "p", "p (best of all)", "McNemar"):
         shown.add_column(column, justify="left" if column in ("run", "score") else "right")
     for title, statistic in STATISTICS.items():
-        joint = _joint(answers, statistic)
+        joint = best_of_all(answers, control, statistic)
         for name in others:
             found = difference(answers, name, control, statistic)
             shown.add_row(
@@ -62,27 +63,10 @@ def _table(answers: Answers, key: str) -> Table:
                 signed(found.value),
                 escape(bracket(found, signed)),
                 "-" if found.p is None else chance(found.p),
-                chance(joint[name].p) if name in joint else "-",
+                chance(joint[name]) if name in joint else "-",
                 _mcnemar(answers, name, control) if title == "WAR" else "-",
             )
     return shown
-
-
-def _joint(answers: Answers, statistic: Statistic) -> dict[str, comparison.Difference]:
-    """The p of the best of several sides; of those that have as many seeds as the first."""
-    control, *others = answers.by_arm
-    equal = [name for name in others if answers.same_seeds(name, control)]
-    if len(equal) < 2:
-        return {}
-    return comparison.max_statistic(
-        answers.targets_N,
-        {name: answers.by_arm[name] for name in (control, *equal)},
-        control,
-        statistic,
-        clusters_N=answers.subjects_N,
-        num_classes=len(answers.classes),
-        num_draws=NUM_DRAWS,
-    )
 
 
 def _mcnemar(answers: Answers, name: str, control: str) -> str:
@@ -130,20 +114,6 @@ def _read(runs: Sequence[Path], key: str) -> tuple[Path, Predictions]:
     places = [run / "eval" / key / "predictions.jsonl" for run in runs]
     parts = [border.read(place) for place in places]
     return places[0], pooling.pool(parts) if len(parts) > 1 else parts[0]
-
-
-def _seeds(folder: Path) -> list[list[Path]]:
-    """The runs of each seed, several where they are folds: the folder itself, or those in it."""
-    if (folder / "eval").is_dir():
-        return [[folder]]
-    by_seed: dict[str, list[Path]] = {}
-    for place in sorted([*folder.glob("*/eval"), *folder.glob("fold*/*/eval")]):
-        by_seed.setdefault(place.parent.name, []).append(place.parent)
-    if not by_seed:
-        raise UserError(
-            f"compare: {folder}: holds no evaluated run; give a run folder, or an arm's folder with its seeds"
-        )
-    return list(by_seed.values())
 
 
 def _shared_key(runs: Sequence[Path]) -> str:

@@ -35,7 +35,7 @@ def contrast(study: Study, key: str) -> Contrast | None:
     if study.contrast is None:
         return None
     first, second = study.contrast
-    answers = _answers([study.arm(first), study.arm(second)], key)
+    answers = answers_of([study.arm(first), study.arm(second)], key)
     statistics = statistics_of(study.arm(first).runs[0].evaluations[key])
     differences = {metric: difference(answers, first, second, statistics[metric]) for metric in METRICS}
     return Contrast(first, second, differences, len(answers.targets_N), basis(answers, first, second))
@@ -56,7 +56,7 @@ def arm_scores(arm: Arm, key: str) -> ArmScores:
     if len(evaluations) == 1:
         only = evaluations[0]
         return ArmScores(dict(only.scores), list(only.recall_C), only.interval)
-    answers = _answers([arm], key)
+    answers = answers_of([arm], key)
     statistics = statistics_of(evaluations[0])
 
     def statistic(counts: np.ndarray) -> np.ndarray:
@@ -77,7 +77,8 @@ def _recall(seeds: Sequence[Score | None], span: tuple[float, float]) -> Score |
     return Score(float(np.mean(values)), *map(float, span)) if values else None
 
 
-def _answers(arms: Sequence[Arm], key: str) -> Answers:
+def answers_of(arms: Sequence[Arm], key: str) -> Answers:
+    """Errors: UserError where the arms were not scored on the same clips."""
     return match(
         {arm.name: [(predictions_file(run, key), run_predictions(run, key)) for run in arm.runs] for arm in arms}
     )

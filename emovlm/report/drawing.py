@@ -63,7 +63,7 @@ def looks(study: Study) -> dict[str, Look]:
     """Arm name -> look, the same in every figure of the page."""
     found, place = {}, 0
     for arm in ordered_arms(study):
-        if arm.zero_shot and not study.single:
+        if arm.zero_shot and not study.single and not found:
             found[arm.name] = Look(ZERO_SHOT_COLOUR, "o", MARKERS["o"])
         else:
             # The step through the markers is 1 more a turn of the colours, so that no pair returns early.

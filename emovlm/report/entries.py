@@ -1,20 +1,18 @@
-"""From the JSON of report.json and ledger.json to records. Errors: UserError naming file, place and remedy."""
+"""From the JSON of report.json to records. Errors: UserError naming file, place and remedy."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from emovlm import UserError
-from emovlm.report.files import AGAIN, field, read_json, record
+from emovlm.report.files import AGAIN, field, record
 from emovlm.report.records import (
     FURTHER,
     METRICS,
     Agreement,
     Calibration,
     Collapse,
-    Epoch,
     Evaluation,
-    Ledger,
     Look,
     Orders,
     Right,
@@ -72,40 +70,6 @@ def evaluation(key: str, entry: Mapping[str, Any], path: Path) -> Evaluation:
         cut_off=entry.get("cut_off"),
         protocol=entry.get("protocol") or {},
         **{name: record(OPTIONAL[name], entry[name], f"{place}.{name}") for name in present},
-    )
-
-
-def ledger(path: Path) -> Ledger:
-    content = read_json(path)
-
-    def known(name: str) -> tuple[Any, ...] | None:
-        return tuple(field(content, name, path, list)) if name in content else None
-
-    return Ledger(
-        classes=tuple(field(content, "classes", path, list)),
-        strategy=field(content, "strategy", path, str),
-        available_C=tuple(field(content, "available", path, list)),
-        asked_C=tuple(field(content, "asked", path, list)),
-        drawn_C=tuple(field(content, "drawn", path, list)),
-        distinct_C=tuple(field(content, "distinct_clips", path, list)),
-        most_draws_C=known("most_draws_of_a_clip"),
-        effective_epochs_C=known("effective_epochs"),
-        class_weights_C=known("class_weights"),
-        effective_prior_C=known("effective_prior"),
-        epochs=tuple(_epoch(entry, path) for entry in known("epochs") or ()),
-        num_steps=field(content, "num_steps", path, int),
-        global_batch=field(content, "global_batch", path, int),
-    )
-
-
-def _epoch(entry: Mapping[str, Any], path: Path) -> Epoch:
-    place = f"{path}: epochs"
-    return Epoch(
-        number=field(entry, "epoch", place, int),
-        asked_C=tuple(field(entry, "asked", place, list)),
-        drawn_C=tuple(field(entry, "drawn", place, list)),
-        distinct_C=tuple(field(entry, "distinct_clips", place, list)),
-        most_repeated=field(field(entry, "most_repeated", place, dict), "times", place, int),
     )
 
 

@@ -1,6 +1,7 @@
 """Text, JSON and YAML from disk. What is missing or broken is named in one line, with the remedy."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
@@ -65,6 +66,18 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         except json.JSONDecodeError as error:
             raise UserError(f"{path}:{number}: not JSON ({error.msg}); {AGAIN}") from error
     return lines
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Never half a file, even where the process is killed. Errors: UserError where the place cannot be written."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(text, encoding="utf-8", newline="\n")
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise UserError(f"{path}: cannot be written ({error.strerror}); name another file with --out") from error
 
 
 def parse_yaml(text: str, path: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from emovlm.evaluate import pooling, predictions
 from emovlm.evaluate.predictions import Predictions
 from emovlm.evaluate.summary import summarise
 from emovlm.report import entries
+from emovlm.report import ledger as ledgers
 from emovlm.report.files import AGAIN, field, parse_yaml, read_json, read_lines, read_text
 from emovlm.report.records import METRICS, Arm, Evaluation, Prediction, Run, Study
 
@@ -89,10 +90,10 @@ def _runs(folder: Path, listed: list[Mapping[str, Any]], place: Path, called: Ma
         by_seed.setdefault(run.seed, []).append(run)
     if not any("fold" in entry for entry in listed):
         return [run for found in by_seed.values() for run in found]
-    return [found[0] if len(found) == 1 else _pooled(found) for found in by_seed.values()]
+    return [found[0] if len(found) == 1 else pooled(found) for found in by_seed.values()]
 
 
-def _pooled(folds: list[Run]) -> Run:
+def pooled(folds: list[Run]) -> Run:
     """The clips of all folds scored as one set. Training counts are the mean over folds."""
     shared = [key for key in folds[0].evaluations if all(key in run.evaluations for run in folds)]
     return dataclasses.replace(
@@ -148,10 +149,22 @@ def load_run(folder: Path, seed: int | None) -> Run:
         env=read_json(env) if env.is_file() else {},
         selected_on=report.get("selected_on"),
         train=report.get("train"),
-        ledger=entries.ledger(ledger) if ledger.is_file() else None,
+        ledger=ledgers.read(ledger) if ledger.is_file() else None,
         log=tuple(read_lines(log)) if log.is_file() else (),
         evaluations={key: entries.evaluation(key, entry, place) for key, entry in evaluations.items()},
     )
+
+
+def runs_by_seed(folder: Path) -> list[list[Path]]:
+    """The run folders of each seed, several where they are folds: the folder itself, or those in it."""
+    if (folder / "eval").is_dir():
+        return [[folder]]
+    by_seed: dict[str, list[Path]] = {}
+    for place in sorted([*folder.glob("*/eval"), *folder.glob("fold*/*/eval")]):
+        by_seed.setdefault(place.parent.name, []).append(place.parent)
+    if not by_seed:
+        raise UserError(f"{folder}: holds no evaluated run; give a run folder, or an arm's folder with its seeds")
+    return list(by_seed.values())
 
 
 def load_predictions(run: Run, key: str) -> tuple[tuple[str, ...], tuple[Prediction, ...]]:

@@ -1,6 +1,7 @@
 """One self-contained page for a study or run folder. It makes no request: styles, figures and frames are inside."""
 
-import os
+import base64
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from emovlm import UserError
 from emovlm.report import classes, clips, collapse, curves, figures, look, prose, seeing
 from emovlm.report.calibration import calibrated
 from emovlm.report.contrast import contrast
+from emovlm.report.differences import against_control
 from emovlm.report.drawing import looks
+from emovlm.report.files import write_whole
 from emovlm.report.folders import load
 from emovlm.report.numbers import bracket, chance, mean, number, signed
 from emovlm.report.records import METRICS, Study
@@ -34,23 +37,34 @@ WIDE_PX, NARROW_PX, HALF_PX = 1080, 350, 520
 
 
 def write_page(folder: Path, *, key: str | None = None, read: clips.Read | None = None) -> Path:
-    """Write `report.html` into a study or run folder and return its path. The same folder gives the same bytes.
+    """Write `report.html` into a study or run folder and return its path. Further arguments: those of `write`."""
+    return write(load(folder), Path(folder) / "report.html", key=key, read=read)
+
+
+def write(study: Study, page: Path, *, key: str | None = None, read: clips.Read | None = None) -> Path:
+    """Write the page of a study. The same folders give the same bytes.
 
     `key`: the evaluation to show, such as "test-likelihood"; by default the first that all runs have, test before
-    others. `read` decodes the frames of the clip strip: emovlm.frames.decode.read by default.
+    others. `read` decodes the frames of the clip strips: emovlm.frames.decode.read by default.
     Errors: UserError which names the missing or broken file.
     """
-    study = load(folder)
     if read is None:
         from emovlm.frames.decode import read  # opens video files: not needed by the tables
 
         assert read is not None
-    html = _environment().get_template("page.html.j2").render(**_context(study, _chosen_key(study, key), read))
-    page = study.folder / "report.html"
-    unfinished = page.with_name(f".report.html.{os.getpid()}")
-    unfinished.write_text(html, encoding="utf-8", newline="\n")
-    unfinished.replace(page)
+    environment = _environment()
+    script = environment.get_template("sort.js.j2").render()
+    html = environment.get_template("page.html.j2").render(
+        **_context(study, _chosen_key(study, key), read), script=Markup(script), policy=_policy(script)
+    )
+    write_whole(page, html)
     return page
+
+
+def _policy(script: str) -> str:
+    """What a browser is allowed: no request to anywhere, and this one script."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
 
 
 def _chosen_key(study: Study, key: str | None) -> str:
@@ -80,8 +94,9 @@ def _context(study: Study, key: str, read: clips.Read) -> dict[str, Any]:
     evaluation = study.arms[0].runs[0].evaluations[key]
     order = evaluation.head_to_tail
     names = [evaluation.classes[c] for c in order]
-    listed, shown = rows(study, key), clips.shown(study, key, read)
-    several = [words for words, num in (("seeds", len(study.seeds)), ("folds", study.num_folds)) if num > 1]
+    listed, protocol = rows(study, key), prose.protocol(study, key)
+    strips = clips.strips(study, key, read)
+    several = [words for words, num in (("seeds", study.num_seeds), ("folds", study.num_folds)) if num > 1]
     return {
         "study": study,
         "key": key,
@@ -90,6 +105,9 @@ def _context(study: Study, key: str, read: clips.Read) -> dict[str, Any]:
         "scored_on": scored_on(study, key),
         "several_runs": " and ".join(several),
         "lede": prose.lede(study, key),
+        "in_short": prose.in_short(protocol),
+        "arm_word": "Arm" if study.kind == "study" else "Run",
+        "overrides_word": "other than the control" if study.given else "overrides",
         "seeds_stamp": seeds_stamp(study),
         "warnings": stamps(study, key),
         "looks": looks(study),
@@ -106,13 +124,12 @@ def _context(study: Study, key: str, read: clips.Read) -> dict[str, Any]:
             for place, arm in enumerate(ordered_arms(study))
         ],
         "curves": _curves(study),
-        "clips": shown,
-        "has_texts": any(answer.texts for clip in shown for answer in clip.answers),
-        "clip_rule": clips.rule(study),
+        "strips": strips,
+        "has_texts": any(one.texts for strip in strips for clip in strip.clips for one in clip.answers),
         "costs": prose.costs(study),
-        "commands": [*prose.commands(study), f"emovlm report {prose.place(study)}"],
+        "commands": [*prose.commands(study), prose.remake(study)],
         "environment": prose.environment(study),
-        "protocol": prose.protocol(study, key),
+        "protocol": protocol,
         "recipe_text": _recipe_text(study),
         "definitions": prose.DEFINITIONS,
     }
@@ -131,6 +148,7 @@ def _scores(study: Study, key: str, listed: list[Row]) -> dict[str, Any]:
         "interval_words": interval_words(listed),
         "has_intervals": any(cell.low == cell.low for row in listed for cell in row.cells.values()),
         "contrast": named,
+        "differences": against_control(study, key),
         "contrast_words": prose.contrast_words(named, study) if named else None,
         "recall_figure": _both(
             lambda width_px, wide: figures.recall_by_arm(study, key, listed, width_px, upright=wide)

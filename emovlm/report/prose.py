@@ -1,7 +1,9 @@
 """The sentences of the page that depend on the study: title, first paragraph, contrast, how to reproduce."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ from emovlm.report.contrast import Contrast
 from emovlm.report.records import Run, Study
 from emovlm.report.tables import ordered_arms
 
+# Parts of the protocol, as `protocol` words them.
+IN_SHORT = ("scorer", "score", "synonyms", "prior", "frames", "selected on")
 # Written from the definitions in metrics/recognition.py.
 DEFINITIONS = (
     ("WAR", "Weighted average recall: the share of all clips answered right (accuracy). Common classes decide it."),
@@ -69,6 +73,8 @@ def title(study: Study) -> str:
 def lede(study: Study, key: str) -> str:
     """One plain paragraph: what was compared, on what, at what cost."""
     evaluation = study.arms[0].runs[0].evaluations[key]
+    if study.given:
+        return _lede_of_runs(study, key)
     arms = ordered_arms(study)
     trained = [arm for arm in arms if not arm.zero_shot]
     order = evaluation.head_to_tail
@@ -95,6 +101,16 @@ def lede(study: Study, key: str) -> str:
     )
 
 
+def _lede_of_runs(study: Study, key: str) -> str:
+    evaluation = study.arms[0].runs[0].evaluations[key]
+    listed = _listed([arm.name + (" (the control)" if arm.control else "") for arm in study.arms])
+    return (
+        f"Compared: {listed}. They are runs of different recipes, each as it was made, scored on the same "
+        f"{evaluation.num_clips} {evaluation.split} clips of {len(evaluation.classes)} classes. What their recipes "
+        "differ in stands under How to reproduce."
+    )
+
+
 def contrast_words(named: Contrast, study: Study) -> str:
     """What the interval of the UAR difference says, what it does not say, and what it rests on."""
     found = named.differences["uar"]
@@ -106,7 +122,7 @@ def contrast_words(named: Contrast, study: Study) -> str:
         verdict = "The interval of the UAR difference includes 0: these clips do not tell the two apart"
     if verdict:
         verdict += (
-            "; it covers who was in the split, not the luck of a training run. " if len(study.seeds) <= 1 else ". "
+            "; it covers who was in the split, not the luck of a training run. " if study.num_seeds == 1 else ". "
         )
     return (
         f"{verdict}Both arms answered the same {named.num_clips} clips, so that what makes a clip hard cancels out. "
@@ -132,6 +148,11 @@ def protocol(study: Study, key: str) -> list[tuple[str, str]]:
             values = [f"{value} ({', '.join(arm for arm in listed if listed[arm] == value)})" for value in values]
         found.append((name.replace("_", " "), "; ".join(values)))
     return found
+
+
+def in_short(listed: Sequence[tuple[str, str]]) -> str:
+    """Of the protocol what changes a number most."""
+    return "; ".join(f"{name} {value}" for name, value in listed if name in IN_SHORT)
 
 
 def _plain(name: str, value: Any) -> str:
@@ -168,10 +189,12 @@ def commands(study: Study) -> list[str]:
     """What to type to make this again; the study as a whole where its command is known, else arm by arm."""
     if study.command:
         return [study.command]
+    if study.given:
+        return [_again(run) for arm in study.arms for run in arm.parts]
     if study.single:
-        return [f"emovlm train {shlex.quote(place(study) + '/recipe.yaml')}"]
+        return [_again(study.arms[0].runs[0])]
     if not study.recipe_name or study.num_folds > 1:
-        return [f"emovlm study {shlex.quote(place(study) + '/study.yaml')}"]
+        return [f"emovlm study {shlex.quote(place(study.folder) + '/study.yaml')}"]
     lines = []
     for arm in ordered_arms(study):
         untrained = ["train=none"] if arm.zero_shot and "train=none" not in arm.overrides else []
@@ -181,10 +204,20 @@ def commands(study: Study) -> list[str]:
     return lines
 
 
-def place(study: Study) -> str:
-    """The folder as one types it in the project; never this machine's absolute path."""
-    folder = study.folder.resolve()
-    return f"runs/{folder.name}" if folder.parent.name == "runs" else folder.name
+def _again(run: Run) -> str:
+    return f"emovlm {'train' if run.train else 'evaluate'} {shlex.quote(f'{place(run.folder)}/recipe.yaml')}"
+
+
+def remake(study: Study) -> str:
+    """What to type for this page."""
+    return " ".join(["emovlm report", *(shlex.quote(place(folder)) for folder in study.given or [study.folder])])
+
+
+def place(folder: Path) -> str:
+    """The folder as one types it in the project, from `runs` on; never this machine's absolute path."""
+    parts = folder.resolve().parts
+    from_runs = parts[len(parts) - 1 - parts[::-1].index("runs") :] if "runs" in parts else parts[-1:]
+    return "/".join(from_runs)
 
 
 def environment(study: Study) -> list[tuple[str, str]]:

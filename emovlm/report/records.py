@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emovlm.metrics.recognition import GROUPS
+from emovlm.report.ledger import Ledger
 
 METRICS = ("war", "uar", "macro_f1", "tail_recall")
 FURTHER = ("weighted_f1", *GROUPS)
@@ -185,34 +186,6 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Epoch:
-    number: int
-    asked_C: tuple[float, ...]  # proportions
-    drawn_C: tuple[int, ...]  # samples
-    distinct_C: tuple[int, ...]  # clips
-    most_repeated: int  # draws of the clip that was drawn most
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """What the sampler was asked for and what reached the model's forward pass. None: not in a file this old."""
-
-    classes: tuple[str, ...]
-    strategy: str
-    available_C: tuple[int, ...]  # clips
-    asked_C: tuple[float, ...]  # proportions
-    drawn_C: tuple[int, ...]  # samples
-    distinct_C: tuple[int, ...]  # clips
-    most_draws_C: tuple[int, ...] | None  # draws of the clip that was drawn most
-    effective_epochs_C: tuple[float, ...] | None
-    class_weights_C: tuple[float, ...] | None
-    effective_prior_C: tuple[float, ...] | None  # proportions: drawn times weight
-    epochs: tuple[Epoch, ...]  # those with a draw
-    num_steps: int
-    global_batch: int
-
-
-@dataclass(frozen=True)
 class Prediction:
     """One row of predictions.jsonl."""
 
@@ -266,7 +239,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Study:
-    """A study folder; or a single run, as a study of one arm without control and contrast."""
+    """A study folder; or a single run, as a study of one arm without control and contrast; or runs side by side."""
 
     folder: Path
     name: str
@@ -276,10 +249,24 @@ class Study:
     recipe_name: str | None
     command: str | None  # what the user typed, where the study wrote it down
     arms: tuple[Arm, ...]
+    given: tuple[Path, ...] = ()  # the folders of runs side by side, one an arm
+
+    @property
+    def kind(self) -> str:
+        return "runs" if self.given else "run" if self.single else "study"
 
     @property
     def seeds(self) -> tuple[int, ...]:
         return tuple(sorted({run.seed for arm in self.arms if not arm.zero_shot or self.single for run in arm.runs}))
+
+    @property
+    def num_seeds(self) -> int:
+        """Of the arm that has the most."""
+        return max(len(arm.runs) for arm in self.arms)
+
+    @property
+    def control(self) -> Arm | None:
+        return next((arm for arm in self.arms if arm.control), None)
 
     @property
     def num_folds(self) -> int:
@@ -294,3 +281,11 @@ class Study:
         runs = [run for arm in self.arms for run in arm.runs]
         shared = [key for key in runs[0].evaluations if all(key in run.evaluations for run in runs)]
         return tuple(sorted(shared, key=lambda key: not key.startswith("test-")))
+
+
+def tails(study: Study, key: str) -> dict[frozenset[str], list[str]]:
+    """Tail classes -> the arms whose tail they are; several where runs were trained on other clips."""
+    found: dict[frozenset[str], list[str]] = {}
+    for arm in study.arms:
+        found.setdefault(frozenset(arm.runs[0].evaluations[key].tail), []).append(arm.name)
+    return found

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from emovlm.report.records import Arm, Ledger, Study
+from emovlm.report.ledger import Ledger
+from emovlm.report.records import Arm, Study
 from emovlm.report.tables import ordered_arms
 
 MOST_EPOCHS = 12

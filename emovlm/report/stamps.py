@@ -3,18 +3,19 @@
 from collections.abc import Mapping
 
 from emovlm.evaluate.robustness import LOOKS
-from emovlm.report.records import Arm, Run, Study
+from emovlm.report.records import Arm, Run, Study, tails
 
 
 def seeds_stamp(study: Study) -> str:
-    seeds = study.seeds
-    if all(arm.zero_shot for arm in study.arms):
+    by_arm = {frozenset(run.seed for run in arm.runs) for arm in study.arms if not arm.zero_shot}
+    if not by_arm:
         return "Untrained: there is no seed to vary."
-    if len(seeds) <= 1:
+    if study.num_seeds == 1:
         return "One seed: a demonstration, not a claim of significance."
-    listed = ", ".join(map(str, seeds))
-    few = " At least three are needed before a claim." if len(seeds) < 3 else ""
-    return f"{len(seeds)} seeds ({listed}); a value is the mean over seeds.{few}"
+    few = " At least three are needed before a claim." if min(map(len, by_arm)) < 3 else ""
+    if len(by_arm) > 1:
+        return f"The arms have different seeds; a value is the mean over an arm's own.{few}"
+    return f"{study.num_seeds} seeds ({', '.join(map(str, study.seeds))}); a value is the mean over seeds.{few}"
 
 
 def stamps(study: Study, key: str) -> list[str]:
@@ -23,6 +24,7 @@ def stamps(study: Study, key: str) -> list[str]:
         selection_stamp(study, key),
         video_stamp(study, key),
         steps_stamp(study),
+        tails_stamp(study, key),
         prior_stamp(study),
         left_out_stamp(study, key),
         unread_stamp(study),
@@ -53,6 +55,15 @@ def video_stamp(study: Study, key: str) -> str | None:
         f"Ignores the video: {', '.join(blind)}. On a blank clip, and on another clip in its place, UAR falls by less "
         f"than {LOOKS:.2f}."
     )
+
+
+def tails_stamp(study: Study, key: str) -> str | None:
+    """Where runs side by side were trained on other clips, so that other classes are the rare ones."""
+    found = tails(study, key)
+    if len(found) == 1:
+        return None
+    listed = "; ".join(f"{', '.join(arms)}: {', '.join(sorted(tail))}" for tail, arms in found.items())
+    return f"The tail is not the same classes ({listed}): tail recalls are not of one kind."
 
 
 def steps_stamp(study: Study) -> str | None:
@@ -115,5 +126,5 @@ def _name(study: Study, arm: Arm, part: Run) -> str:
     if len(arm.parts) == 1:
         return arm.name
     if study.num_folds > 1:
-        return part.folder.relative_to(study.folder).as_posix()
+        return "/".join([arm.name, *part.folder.parts[-2:]])
     return f"{arm.name}, seed {part.seed}"

@@ -46,7 +46,7 @@ def study(
         for fold in range(1, folds + 1) if folds else [None]:
             for seed in (0,) if zero_shot else seeds:
                 where = f"{name}/seed{seed}" if fold is None else f"{name}/fold{fold}/seed{seed}"
-                part = None if fold is None else (fold, folds)
+                part = None if fold is None or folds is None else (fold, folds)
                 run(folder / where, arm=name, seed=seed, part=part, **settings)
                 runs.append({"seed": seed, "folder": where} | ({} if fold is None else {"fold": fold}))
         overrides = [] if zero_shot else [f"sampler.strategy={name}"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emovlm.report.clips import MAX_PIXELS, shown
+from emovlm.report.clips import MAX_PIXELS, strips
 from emovlm.report.folders import load
 from emovlm.report.page import write_page
 from emovlm.report.seeing import against, looked_at
@@ -98,14 +98,16 @@ def test_texts_and_crop_of_the_strip(tmp_path: Path) -> None:
         read.append(max_pixels)
         return Clip(np.zeros((2, 40, 80, 3), np.uint8), np.array([0.5, 1.5]), True, 2)
 
-    [answer] = {clip.answers[0].texts for clip in shown(load(folder), KEY, wide)}
+    found = strips(load(folder), KEY, wide)
+    assert [strip.name for strip in found] == ["clips", "hardest"]
+    [answer] = {clip.answers[0].texts for strip in found for clip in strip.clips}
     assert answer == (
         ("whole clip", "a smile comes"),
         ("before 0.50 s", "still"),
         ("0.50 s to 1.50 s", "brows rise"),
         ("0.50 s to 1.50 s", "lips part"),
     )
-    clip = shown(load(folder), KEY, wide)[0]
+    clip = found[0].clips[0]
     assert set(read) == {2 * MAX_PIXELS}
     frame = Image.open(io.BytesIO(base64.b64decode(clip.frames[0][0].partition(",")[2])))
     assert frame.size == (40, 40)

@@ -30,7 +30,7 @@ def test_the_table_fits_eighty_columns_and_has_every_number(tmp_path: Path) -> N
     study = load(folder)
     for row in rows(study, "test-likelihood"):
         assert row.arm in text
-        for cell in map(row.cells.get, METRICS):
+        for cell in map(row.cells.__getitem__, METRICS):
             assert brief(cell.value) in text
             assert f"[{brief(cell.low)}, {brief(cell.high)}]" in text
     assert "control" in text

@@ -26,9 +26,12 @@ AT_ONCE = 2000
 
 
 def decode_all(rows: Sequence[Row], workers: int) -> tuple[dict[str, dict[str, Any]], int]:
-    """(checked.clip_key -> clips.record_of, how many were known from before) of the rows, whose files all exist."""
+    """(checked.clip_key -> clips.record_of, how many were known from before) of the rows, whose files all exist.
+
+    What could not be read before is tried again: a disk may have been away.
+    """
     clips = {checked.clip_key(row): row for row in rows}
-    found = checked.known(clips.values())
+    found = {key: record for key, record in checked.known(clips.values()).items() if not record["fault"]}
     num_known = len(found)
     todo = [row for key, row in clips.items() if key not in found]
     files = {checked.clip_key(row): checked.files_key(row["media"]) for row in todo}

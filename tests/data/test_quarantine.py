@@ -88,7 +88,7 @@ def test_rows_known_to_be_unreadable_are_refused_until_mended(tmp_path):
     fine, broken = rows[:2]
     assert len(splits.load(data)["train"]) == 8, "nothing is known yet"
     for row, fault in ((fine, None), (broken, f"{broken['media'][0]}: is cut off")):
-        checked.remember([(row, checked.files_key(row["media"]), {"fault": fault})])
+        checked.remember([(row, checked.files_key(row["media"]) or "", {"fault": fault})])
     with pytest.raises(UserError, match=r"1 of 12 rows cannot be read.*'1', .*1.mp4: is cut off\); mend the files"):
         splits.load(data)
     listing = listed(tmp_path, {"id": "1", "reason": "truncated"})

@@ -1,11 +1,12 @@
 """Rows left out and rows that failed are said, with their number."""
 
 from types import SimpleNamespace as Made
+from typing import Any
 
 from emovlm.report.stamps import left_out_stamp, unread_stamp
 
 
-def study(left_out=(), failed=()):
+def study(left_out=(), failed=()) -> Any:
     """An arm a and an arm b, one run each."""
     arms = []
     for place, name in enumerate("ab"):

@@ -78,6 +78,20 @@ def data_export(
         typer.echo(note, err=True)
 
 
+@app.command("push")
+def data_push(
+    recipe: RecipePath,
+    folder: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")],
+    overrides: Overrides = None,
+) -> None:
+    """Write a folder for the Hugging Face hub, parquet with the media inside and a card; `hf upload` sends it."""
+    from emovlm import recipe as recipes
+    from emovlm.data.pushing import push
+
+    for note in push(recipes.load(recipe, overrides), folder):
+        typer.echo(note, err=True)
+
+
 @app.command("count")
 def data_count(recipe: RecipePath, overrides: Overrides = None) -> None:
     """Count the rows of each class in each split (and official fold), beside the numbers that the authors published."""

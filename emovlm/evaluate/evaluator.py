@@ -83,7 +83,7 @@ def predict(model: Any, processor: Any, recipe: Recipe, rows: datasets.Dataset, 
 
 
 def validator(recipe: Recipe) -> Callable[..., tuple[dict[str, float], np.ndarray]] | None:
-    """`(model, processor=) -> ({metric: value}, predicted_C)` for a callback of the training; None if not asked for.
+    """`(model, processor=) -> ({metric: value}, counts_CP)` for a callback of the training; None if not asked for.
 
     It scores `select.split`, by default the validation split, as `emovlm evaluate` does, but takes no prior off. Raises
     UserError where a split is missing that this, or the scoring after the training, will ask for.

@@ -67,7 +67,7 @@ def summarise(predictions: Predictions, train_counts_C: np.ndarray, temperature:
 
 
 def validation_scores(predictions: Predictions, train_counts_C: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
-    """({metric: value}, predicted_C) of the labelled rows: every metric that a checkpoint can be selected by."""
+    """({metric: value}, counts_CP) of the labelled rows: every metric that a checkpoint can be selected by."""
     targets_N, predicted_N = predictions.targets_N(), predictions.predicted_N()
     known_N = targets_N >= 0
     counts_CP = recognition.confusion(targets_N[known_N], predicted_N[known_N], len(predictions.classes))
@@ -75,7 +75,7 @@ def validation_scores(predictions: Predictions, train_counts_C: np.ndarray) -> t
     chosen = {name: values[name] for name in ("war", "uar", "macro_f1", "weighted_f1", "tail_recall")}
     if predictions.log_probabilities():
         chosen |= _calibration_at(predictions.scores_NC()[known_N], targets_N[known_N], 1.0)
-    return chosen, recognition.predicted_C(counts_CP)
+    return chosen, counts_CP
 
 
 def _scores(labelled: Predictions, train_counts_C: np.ndarray) -> dict[str, Any]:

@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from accelerate.utils import gather_object
-from transformers import PrinterCallback, ProgressCallback, TrainerCallback
+from transformers import TrainerCallback
 
 from emovlm import processes
 from emovlm import run as runs
-from emovlm.recipe import resolved
 from emovlm.train import checkpoints
 
 if TYPE_CHECKING:
     from emovlm.longtail.ledger import Ledger
     from emovlm.longtail.sampler import ClassSampler
     from emovlm.prompts.collator import Collator
-    from emovlm.recipe import Recipe
     from emovlm.run import RunFolder
 
 
@@ -103,57 +101,6 @@ class RunLog(TrainerCallback):
                 file.write(json.dumps({"step": state.global_step, "epoch": state.epoch, **values}) + "\n")
 
 
-class ShortProgress(ProgressCallback):
-    """Trainer's bar, and of each report only the loss; the values by class go to the dashboards."""
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        if _short(logs):
-            super().on_log(args, state, control, logs=_short(logs), **kwargs)
-
-
-class ShortLines(PrinterCallback):
-    """Where there is no terminal: one short line a report."""
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        if state.is_world_process_zero and _short(logs):
-            print(f"step {state.global_step}/{state.max_steps}: {_short(logs)}", flush=True)
-
-
-def _short(logs: Any) -> dict[str, Any]:
-    return {key: round(float(value), 4) for key, value in (logs or {}).items() if key == "loss"}
-
-
-class Dashboards(TrainerCallback):
-    """At the end of each epoch its ledger, for whatever `report_to` names; for W&B also the recipe, as `config.recipe`.
-
-    `ledger/asked/<class>` and `ledger/drawn/<class>` are shares of the epoch's draws, to be laid over each other;
-    `ledger/distinct/<class>` and `ledger/repeats/<class>` count clips and further draws of a clip;
-    `ledger/most_repeated` is how often the most repeated clip came.
-    """
-
-    def __init__(self, trainer: Any, recipe: Recipe):
-        self.trainer, self.recipe = trainer, recipe
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.is_world_process_zero and "wandb" in args.report_to:
-            import wandb
-
-            wandb.config.update({"recipe": resolved(self.recipe)}, allow_val_change=True)
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.is_world_process_zero and "wandb" in args.report_to:
-            import wandb
-
-            # Trainer goes on in a run that is open: the next arm of a study would land in this one.
-            wandb.finish()
-
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        ledger, epoch = self.trainer.ledger, self.trainer.sampler.epoch
-        drawn_N = drawn_by_all(ledger, epoch)
-        if drawn_N.any():
-            log_beside(self.trainer, control, _by_class(ledger.classes, ledger.epoch(epoch, drawn_N)))
-
-
 class CheckpointMarker(TrainerCallback):
     """A checkpoint is complete or it isn't: when every process has written its part, ours follow, the marker last.
 
@@ -218,18 +165,6 @@ def drawn_by_all(ledger: Ledger, epochs: int | slice = slice(None)) -> np.ndarra
 
 def _learning(model: Any) -> list[tuple[str, Any]]:
     return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-
-
-def _by_class(classes: list[str], entry: dict[str, Any]) -> dict[str, float]:
-    """An epoch of the ledger as single values with names."""
-    total = sum(entry["drawn"])
-    found = {"ledger/most_repeated": entry["most_repeated"]["times"]}
-    for c, name in enumerate(classes):
-        found[f"ledger/asked/{name}"] = entry["asked"][c]
-        found[f"ledger/drawn/{name}"] = entry["drawn"][c] / total
-        found[f"ledger/distinct/{name}"] = entry["distinct_clips"][c]
-        found[f"ledger/repeats/{name}"] = entry["repeats"][c]
-    return found
 
 
 def _step_of(line: str) -> float:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from rich.console import Console
-from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerState, TrainingArguments
 
 from emovlm import UserError, processes
 from emovlm import run as runs
@@ -25,15 +24,12 @@ from emovlm.models import load as models
 from emovlm.prompts.collator import Collator
 from emovlm.scoring.likelihood import label_scores, label_scores_apart
 from emovlm.settings import LEAVES_PRIOR
-from emovlm.train import checkpoints
+from emovlm.train import checkpoints, dashboards, terminal
 from emovlm.train.callbacks import (
     CheckpointMarker,
-    Dashboards,
     EpochClock,
     FirstStepCheck,
     RunLog,
-    ShortLines,
-    ShortProgress,
     drawn_by_all,
 )
 from emovlm.train.kept_tokens import kept_tokens
@@ -111,7 +107,7 @@ def train(
 ) -> None:
     """Train; write log, ledger, the training's part of report.json, and last of all the adapter (or model).
 
-    validate: `(model, processor=) -> ({metric: value}, predicted_C)`, called every `evaluate.during_training` steps.
+    validate: `(model, processor=) -> ({metric: value}, counts_CP)`, called every `evaluate.during_training` steps.
     """
     state = processes.state()
     accumulation = accumulation_steps(recipe, state.num_processes)
@@ -135,9 +131,8 @@ def train(
     model = trainable(vlm, recipe, len(classes))
     if state.is_main_process:
         runs.begin(recipe, run, world_size=state.num_processes, device=str(state.device))
-    log = RunLog(run)
     marker = CheckpointMarker(ledger, fingerprint, start, recipe.trainer.get("save_total_limit"))
-    callbacks = [EpochClock(stream.sampler, collator), FirstStepCheck(), log, marker]
+    callbacks = [EpochClock(stream.sampler, collator), FirstStepCheck(), RunLog(run), marker]
     trainer = LongTailTrainer(
         model=model,
         args=arguments,
@@ -166,12 +161,10 @@ def train(
 
 def watch(trainer: LongTailTrainer, recipe: Recipe, validate: Validate | None, selection: Selection | None) -> None:
     """What is shown and decided while the training runs."""
-    for theirs, ours in ((ProgressCallback, ShortProgress), (PrinterCallback, ShortLines)):
-        if trainer.pop_callback(theirs):
-            trainer.add_callback(ours)
-    trainer.add_callback(Dashboards(trainer, recipe))
+    terminal.attach(trainer)
+    shown = dashboards.attach(trainer, recipe)
     if validate and recipe.evaluate.during_training:
-        trainer.add_callback(Validation(trainer, validate, recipe.evaluate.during_training, selection))
+        trainer.add_callback(Validation(trainer, validate, recipe.evaluate.during_training, selection, shown.confusion))
 
 
 def go_on(trainer: LongTailTrainer, start: checkpoints.Start, last_step: int, selection: Selection | None) -> None:
@@ -216,9 +209,10 @@ def training_arguments(recipe: Recipe, run: runs.RunFolder, accumulation: int) -
     processes.check_shards(recipe)
     defaults: dict[str, Any] = {
         "report_to": "none",
+        "project": "emovlm",
         "run_name": "/".join(run.folder.parts[-2:]),
         "logging_steps": 10,
-        "disable_tqdm": not sys.stderr.isatty(),
+        "disable_tqdm": not terminal.has_bar(),
         **processes.trainer_defaults(models.choose_dtype(recipe.model.dtype)),
     }
     try:

@@ -10,13 +10,14 @@ import torch
 from rich.console import Console
 from transformers import TrainerCallback
 
-from emovlm.metrics.collapse import alarms, evenness
+from emovlm.metrics.collapse import alarms, entropy, evenness
+from emovlm.metrics.recognition import predicted_C
 from emovlm.train.callbacks import log_beside
 
 if TYPE_CHECKING:
     from emovlm.train.selection import Selection
 
-# {metric: value}, and how often each class was predicted.
+# {metric: value}, and the confusion matrix counts_CP (see metrics/recognition.py).
 Scored = tuple[dict[str, float], np.ndarray]
 # Half of log C: as few classes as the square root of their number would fill evenly.
 EVENNESS_BOUND = 0.5
@@ -25,8 +26,17 @@ EVENNESS_BOUND = 0.5
 class Validation(TrainerCallback):
     """Every `every` steps, and after the last, with the evaluator that it is handed. The same on every process."""
 
-    def __init__(self, trainer: Any, validate: Callable[[Any], Scored], every: int, selection: Selection | None):
+    def __init__(
+        self,
+        trainer: Any,
+        validate: Callable[[Any], Scored],
+        every: int,
+        selection: Selection | None,
+        show: Callable[[int, np.ndarray], None],
+    ):
+        """show: `(step, counts_CP)`, for the dashboards."""
         self.trainer, self.validate, self.every, self.selection = trainer, validate, every, selection
+        self.show = show
         self.classes = trainer.ledger.classes
         self.before_C: np.ndarray | None = None
 
@@ -37,20 +47,27 @@ class Validation(TrainerCallback):
         training = model.training
         model.eval()
         with torch.no_grad():
-            values, predicted_C = self.validate(model)
+            values, counts_CP = self.validate(model)
         model.train(training)
-        log_beside(self.trainer, control, {f"validation_{name}": value for name, value in values.items()})
-        if state.is_world_process_zero and self.before_C is not None:
-            self._warn(step, self.before_C, predicted_C)
-        self.before_C = predicted_C
+        now_C = predicted_C(counts_CP)
+        lines, raised = self._alarms(now_C)
+        self.before_C = now_C
+        shown = {**values, "prediction_entropy": entropy(now_C), **raised}
+        log_beside(self.trainer, control, {f"validation_{name}": value for name, value in shown.items()})
+        self.show(step, counts_CP)
+        if state.is_world_process_zero:
+            for line in lines:
+                Console(stderr=True).print(f"step {step}: {line}", style="bold red", markup=False, highlight=False)
         if self.selection:
             self.selection.consider(self.trainer.accelerator.unwrap_model(model), step, values)
             control.should_training_stop |= self.selection.exhausted(step)
 
-    def _warn(self, step: int, before_C: np.ndarray, now_C: np.ndarray) -> None:
-        found = alarms(before_C, now_C, EVENNESS_BOUND)
+    def _alarms(self, now_C: np.ndarray) -> tuple[list[str], dict[str, float]]:
+        """Against the validation before: in words, and as numbers (classes lost; 1 where the answers collapse)."""
+        if self.before_C is None:
+            return [], {"alarm_classes_lost": 0, "alarm_collapse": 0}
+        before_C, found = self.before_C, alarms(self.before_C, now_C, EVENNESS_BOUND)
         lines = [f"'{self.classes[c]}' is not predicted any more (before: {before_C[c]} clips)" for c in found.stopped]
         if found.entropy_fell:
             lines.append(f"the answers collapse: evenness {evenness(now_C):.2f}, before {evenness(before_C):.2f}")
-        for line in lines:
-            Console(stderr=True).print(f"step {step}: {line}", style="bold red", markup=False, highlight=False)
+        return lines, {"alarm_classes_lost": len(found.stopped), "alarm_collapse": int(found.entropy_fell)}

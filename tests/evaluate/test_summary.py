@@ -123,9 +123,9 @@ def test_rows_without_a_target_are_left_out_and_counted():
 def test_validation_scores_know_every_metric_that_can_be_selected():
     from emovlm.train.selection import LARGER_IS_BETTER
 
-    values, predicted_C = validation_scores(predictions([0, 1, 2], [0, 1, 1]), np.array([3, 2, 1]))
+    values, counts_CP = validation_scores(predictions([0, 1, 2], [0, 1, 1]), np.array([3, 2, 1]))
     assert set(values) == set(LARGER_IS_BETTER)
-    assert predicted_C.tolist() == [1, 2, 0]
+    assert counts_CP.tolist() == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0]]
 
 
 def test_a_model_that_ignores_the_video_is_said_to():

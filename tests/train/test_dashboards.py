@@ -1,14 +1,17 @@
-"""What TensorBoard and W&B are sent, read back from their files: loss and recall a class, the ledger an epoch.
+"""What TensorBoard, W&B and trackio are sent, read back from their files: loss and recall a class, the ledger an epoch.
 
 Eight clips of three classes, drawn class-balanced in steps of four: five steps are two epochs and a half.
 """
 
+import importlib.util
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +21,17 @@ import yaml
 from emovlm import run as runs
 from emovlm.longtail.plan import plan
 from emovlm.recipe import resolved
-from emovlm.train import callbacks
+from emovlm.train import dashboard_runs, dashboards, terminal
+
+# trackio reads it while it is imported.
+os.environ["TRACKIO_DIR"] = tempfile.mkdtemp(prefix="trackio-")
 
 ROOT = Path(__file__).parents[2]
 CLIPS = ROOT / "emovlm" / "demo" / "clips" / "train"
 CLASSES = ["happy", "sad", "fear"]
 LABELS = [0, 0, 0, 0, 0, 1, 1, 2]
 EPOCH_ENDS = [2, 4, 5]
+TIME_LEFT = re.compile(r", \d:\d\d:\d\d left")
 
 
 @pytest.fixture(scope="module")
@@ -135,55 +142,191 @@ def test_logging_the_ledger_changes_nothing_else(recipe_of, tmp_path, capsys, mo
     recipe = recipe_of(logging_strategy="epoch")
     run = trained(recipe, tmp_path / "with")
     said = capsys.readouterr().out
-    monkeypatch.setattr(callbacks.Dashboards, "on_epoch_end", lambda *args, **kwargs: None)
+    monkeypatch.setattr(dashboards.Dashboards, "on_epoch_end", lambda *args, **kwargs: None)
     without = trained(recipe, tmp_path / "without")
     assert run.log.read_text() == without.log.read_text()
     assert [json.loads(line)["step"] for line in run.log.read_text().splitlines()] == EPOCH_ENDS
-    assert said == capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert TIME_LEFT.sub("", said) == TIME_LEFT.sub("", told)
     assert "ledger" not in run.log.read_text() + said
     weights = "adapter_model.safetensors"
     assert (run.adapter / weights).read_bytes() == (without.adapter / weights).read_bytes()
 
 
-def test_beside_a_bar_only_reports_of_the_loss_are_written():
-    written = []
-
-    class Bar:
-        write = staticmethod(written.append)
-
-    class Here:
-        is_world_process_zero = True
-
-    progress = callbacks.ShortProgress()
-    progress.training_bar = Bar
-    progress.on_log(None, Here, None, logs={"ledger/most_repeated": 3})
-    progress.on_log(None, Here, None, logs={"loss": 0.51234, "loss/fear": 1.0})
-    assert written == ["{'loss': '0.5123'}"]
+class State:
+    is_world_process_zero, global_step, max_steps = True, 10, 30
 
 
-def test_wandb_has_it_all_and_each_training_its_own_run(recipe_of, whole, tmp_path, monkeypatch):
+def test_the_bar_shows_loss_and_uar_and_nothing_else():
+    shown = []
+
+    class Onto:
+        set_postfix_str = staticmethod(shown.append)
+
+    bar = terminal.Bar()
+    bar.training_bar = Onto
+    bar.on_log(None, State, None, logs={"ledger/most_repeated": 3})
+    bar.on_log(None, State, None, logs={"loss": 0.51234, "loss/fear": 1.0})
+    bar.on_log(None, State, None, logs={"validation_uar": 0.25, "validation_war": 0.5})
+    assert shown == ["loss 0.5123", "loss 0.5123, validation UAR 0.250"]
+
+
+def test_without_a_terminal_a_report_is_a_line_with_the_time_left(capsys, monkeypatch):
+    now_s = iter([100.0, 105.0])
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: next(now_s))
+    lines = terminal.Lines.__new__(terminal.Lines)
+    lines.latest, lines.first_step = terminal.Latest(), 0
+    lines.on_train_begin(None, type("Begun", (), {"global_step": 0}), None)
+    lines.on_log(None, State, None, logs={"recall/fear": 1.0})
+    lines.on_log(None, State, None, logs={"loss": 0.51234, "loss/fear": 1.0})
+    assert capsys.readouterr().out == "step 10/30, 0:00:10 left: loss 0.5123\n", "10 steps in 5 s, 20 to go"
+
+
+@pytest.mark.parametrize(("is_terminal", "job", "bar"), [(True, None, True), (True, "7", False), (False, None, False)])
+def test_a_bar_only_on_a_terminal_and_not_under_slurm(monkeypatch, is_terminal, job, bar):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal, raising=False)
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    if job:
+        monkeypatch.setenv("SLURM_JOB_ID", job)
+    assert terminal.has_bar() is bar
+
+
+INSTALLED = [name for name in ("wandb", "tensorboard", "trackio") if importlib.util.find_spec(name)]
+# Rows: happy, sad, fear. Columns: the same, and unreadable. Then a validation in which nothing is called fear.
+CONFUSIONS = [
+    np.array([[2, 1, 0, 0], [0, 3, 0, 0], [1, 0, 2, 1]]),
+    np.array([[3, 0, 0, 0], [3, 0, 0, 0], [4, 0, 0, 0]]),
+]
+
+
+@pytest.fixture(scope="module")
+def stopped_and_resumed(recipe_of, tmp_path_factory):
+    """-> (recipe, folder with the dashboards' files) of a run that was killed behind step 3 and went on."""
+    home = tmp_path_factory.mktemp("dashboards")
+    recipe = recipe_of(report_to=INSTALLED, save_strategy="steps", save_steps=1)
+    recipe = recipe.model_copy(update={"evaluate": recipe.evaluate.model_copy(update={"during_training": 2})})
+    first, last = CONFUSIONS
+    seen = iter([first, first, last, first, last])  # at the steps 2, 4, 5, and after the resume 4, 5
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"MODE": "offline", "DIR": str(home), "SILENT": "true"}.items():
+            patch.setenv(f"WANDB_{name}", value)
+        patch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
+        for resume in (False, True):
+            run = trained(recipe, home / "run", resume=resume, validate=lambda model, processor: ({}, next(seen)))
+            if not resume:
+                for path in (run.adapter, *(run.folder / f"checkpoint-{step}" for step in (4, 5))):
+                    shutil.rmtree(path)
+    return recipe, home
+
+
+def same_values(found, whole):
+    """What was logged at each step is what the run that was never stopped logged."""
+    for tag, values in whole.items():
+        if tag.partition("/")[0] in ("loss", "recall", "ledger"):
+            assert found[tag] == pytest.approx(values, rel=1e-4), tag
+    assert list(found["loss"]) == [1, 2, 3, 4, 5]
+    assert found["validation_prediction_entropy"][2] == pytest.approx(1.0609, abs=1e-4), "of 3, 4 and 2 answers"
+    assert found["validation_alarm_classes_lost"] == {2: 0, 4: 0, 5: 2}
+    assert found["validation_alarm_collapse"][5] == 1
+    for step in (1, 2, 3, 4, 5):
+        assert 0 < found["speed/data_wait_share"][step] < 1
+        assert found["speed/clips_per_s"][step] > 0
+        assert 0.1 < found["speed/peak_memory_gb"][step] < 100
+
+
+def by_tag(lines):
+    """{tag: {step: value}} of lines with values by tag; the later of two lines of a step counts."""
+    found = {}
+    for line in lines:
+        for tag, value in line.items():
+            found.setdefault(tag.removeprefix("train/"), {})[line["train/global_step"]] = value
+    return found
+
+
+def test_wandb_has_it_all_and_a_resume_goes_on_in_its_run(stopped_and_resumed, whole):
     wandb = pytest.importorskip("wandb")
-    for name, value in {"MODE": "offline", "DIR": str(tmp_path), "SILENT": "true"}.items():
-        monkeypatch.setenv(f"WANDB_{name}", value)
-    recipe = recipe_of(report_to="wandb")
-    for name in ("first", "second"):
-        trained(recipe, tmp_path / name)
-        assert wandb.run is None
-    files = sorted(tmp_path.glob("wandb/offline-run-*/run-*.wandb"))
+    recipe, home = stopped_and_resumed
+    assert wandb.run is None, "the next training does not land in this run"
+    files = sorted(home.glob("wandb/offline-run-*/run-*.wandb"))
     assert len(files) == 2
-    for path in files:
-        config, history = wandb_file(path)
+    read = [wandb_file(path) for path in files]
+    assert len({identity for identity, _, _ in read}) == 1
+    for _, config, _ in read:
         assert config["recipe"] == resolved(recipe)
         assert config["learning_rate"] == 1e-3
-        for tag, values in whole[2].items():
-            kind = tag.partition("/")[0]
-            if kind in ("loss", "recall", "ledger"):
-                found = {line["train/global_step"]: line[f"train/{tag}"] for line in history if f"train/{tag}" in line}
-                assert found == pytest.approx(values, rel=1e-5), tag
+    lines = [line for _, _, history in read for line in history]
+    same_values(by_tag(lines), whole[2])
+    table = next(line for line in lines if "validation/confusion_counts/path" in line)
+    content = json.loads(next(home.glob(f"wandb/*/files/{table['validation/confusion_counts/path']}")).read_text())
+    assert content["columns"] == ["true class", *CLASSES, "unreadable"]
+    assert content["data"][2] == ["fear", 1, 0, 2, 1]
+    assert list(home.glob(f"wandb/*/files/{table['validation/confusion/path']}"))
+
+
+def test_trackio_has_it_all_and_a_resume_goes_on_in_its_run(stopped_and_resumed, whole):
+    trackio = pytest.importorskip("trackio")
+    recipe, home = stopped_and_resumed
+    (run,) = [run for run in trackio.Api().runs("emovlm") if run.name.startswith(f"{home.name}/run-")]
+    assert run.config["recipe"] == resolved(recipe)
+    lines = trackio.sqlite_storage.SQLiteStorage.get_logs("emovlm", run.name, run_id=run.id)
+    same_values(by_tag(lines), whole[2])
+    shown = by_tag(lines)
+    assert shown["validation/confusion_counts"][2]["_value"][2] == {
+        "true class": "fear",
+        "happy": 1,
+        "sad": 0,
+        "fear": 2,
+        "unreadable": 1,
+    }
+    assert shown["validation/confusion"][2]["_type"] == "trackio.image"
+
+
+def test_tensorboard_has_it_all_and_a_resume_goes_on_in_its_run(stopped_and_resumed, whole):
+    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    recipe, home = stopped_and_resumed
+    events = home / "run" / "tensorboard"
+    same_values(scalars(events), whole[2])
+    read = reading.EventAccumulator(str(events), size_guidance={reading.TENSORS: 0, reading.IMAGES: 0}).Reload()
+    assert [event.step for event in read.Images("validation/confusion")] == [2, 4, 5]
+    tables = [
+        event.tensor_proto.string_val[0].decode() for event in read.Tensors("validation/confusion_counts/text_summary")
+    ]
+    assert tables[0].splitlines()[-1] == "| fear | 1 | 0 | 2 | 1 |"
+    text = read.Tensors("recipe/text_summary")[0].tensor_proto.string_val[0].decode()
+    assert yaml.safe_load(text.removeprefix("```yaml\n").removesuffix("```")) == resolved(recipe)
+
+
+def test_a_run_made_anew_in_the_same_place_is_another_one(tmp_path):
+    first = dashboard_runs.identity(tmp_path)
+    assert dashboard_runs.identity(tmp_path) == first
+    (tmp_path / "dashboard.json").unlink()
+    assert dashboard_runs.identity(tmp_path) != first
+
+
+def test_the_picture_of_a_confusion_matrix_is_dark_where_the_share_is_large():
+    pixels_HWC = dashboards.picture(np.array([[9, 1], [0, 10]]), ["happy", "sad"], ["happy", "sad"])
+    assert pixels_HWC.dtype == np.uint8
+    assert pixels_HWC.shape[2] == 3
+    blue = pixels_HWC[..., 2].astype(int) - pixels_HWC[..., 0] > 60
+    height, width = blue.shape
+    as_sad = blue[:, -width // 5 :]
+    assert as_sad[: height // 4].mean() < 0.1, "happy as sad: one of ten"
+    assert as_sad[height // 2 : 3 * height // 5].mean() > 0.5, "sad as sad: all"
+
+
+def test_only_the_first_process_shows_the_confusion_matrix():
+    class Never:
+        show_confusion = None
+
+    class Trainer:
+        get_batch_samples = None
+        state = type("State", (), {"is_world_process_zero": False})
+
+    dashboards.Dashboards(Trainer(), [Never()]).confusion(1, CONFUSIONS[0])
 
 
 def wandb_file(path):
-    """-> (config, lines of the history) of an offline run.
+    """-> (identity, config, lines of the history) of an offline run.
 
     The file is a LevelDB log behind a header of 7 bytes: blocks of 32 KiB with pieces (crc, length, kind), where kind
     1 is a whole record and 4 the last piece of one.
@@ -191,6 +334,7 @@ def wandb_file(path):
     from wandb.proto.wandb_internal_pb2 import Record
 
     content, at, piece, config, history = path.read_bytes(), 7, b"", {}, []
+    identity = None
     while at < len(content):
         left = 32768 - at % 32768
         if left < 7:
@@ -201,10 +345,12 @@ def wandb_file(path):
         at += 7 + length
         if kind in (1, 4):
             record, piece = Record.FromString(piece), b""
-            config |= {one.key: json.loads(one.value_json) for one in record.config.update if one.key}
+            identity = record.run.run_id or identity
+            updates = [*record.run.config.update, *record.config.update]
+            config |= {one.key: json.loads(one.value_json) for one in updates if one.key}
             line = {one.key or "/".join(one.nested_key): json.loads(one.value_json) for one in record.history.item}
             history += [line] if line else []
-    return config, history
+    return identity, config, history
 
 
 @pytest.mark.slow

@@ -120,6 +120,7 @@ class TestCasme2:
             ([1, "../EP02_01f", 46, 48, 50, "fear"], "CASME2.xlsx:2: names '../EP02_01f', but there is no file"),
             ([1, "EP02_01f", "46 ?", 48, 50, "fear"], "CASME2.xlsx:2: onset '46 ?' is no number of a frame"),
             ([1, "EP02_01f", 1, 2, 3, "fear"], "frames 1 to 3, but the folder has 46 to 50; its files are numbered"),
+            ([1, "EP02_01f", 90, 91, 93, "fear"], "frames 90 to 93, but the folder has 46 to 50; its files are"),
         ):
             workbook(tmp_path / "CASME2.xlsx", {"a": [header, line]})
             if not (tmp_path / "CASME2_RAW_selected").exists():

@@ -53,7 +53,7 @@ def _stem(name: str) -> str:
 
 def _entries(folder: Path) -> list[tuple[str, Path]]:
     """(name without suffix, path) of each video and each folder; a video wins over a folder of the same name."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # not folder.is_dir(), which raises where a name is too long for a file
         return []
     with os.scandir(folder) as entries:
         seen = sorted(entries, key=lambda entry: (not entry.is_dir(), entry.name))

@@ -61,7 +61,7 @@ def load(root: str, label: str, soft: bool = False, clips: str = "VideoFlash") -
         name = values.get("Filename", "")
         found = _NAME.fullmatch(name)
         if found is None:
-            raise UserError(f"{place}: Filename '{name}' is no name of CREMA-D, as 1001_DFA_ANG_XX")
+            raise UserError(f"{place}: Filename {name!r} is no name of CREMA-D, as 1001_DFA_ANG_XX")
         actor, sentence, code, level = found.groups()
         row = {
             "id": name,
@@ -84,14 +84,22 @@ def load(root: str, label: str, soft: bool = False, clips: str = "VideoFlash") -
 
 def _votes(path: Path, digit: str) -> dict[str, dict[str, int]]:
     """File -> class -> votes, of the lines whose number starts with the digit."""
-    lines, found = list(read_lines(path)), {}
+    found: dict[str, dict[str, int]] = {}
+    header: list[str] = []
     # Not read_csv: the first column, the number, has no name.
-    for values, (_, place) in zip(csv.DictReader(line for line, _ in lines), lines[1:], strict=True):
-        if (values.get("") or "").startswith(digit):
-            counts = {name: values.get(letter) or "" for letter, name in LETTERS.items()}
-            if not all(count.isdecimal() for count in counts.values()) or not values.get("fileName"):
-                raise UserError(f"{place}: columns fileName and A, D, F, H, N, S with whole numbers are needed")
-            found[values["fileName"]] = {name: int(count) for name, count in counts.items()}
+    for line, place in read_lines(path):
+        try:
+            cells = next(csv.reader([line], strict=True))
+        except csv.Error as error:
+            raise UserError(f"{place}: is no regular csv ({error}); take the official file") from None
+        header = header or cells
+        values = dict(zip(header, cells, strict=False))
+        if cells is header or not values.get("", "").startswith(digit):
+            continue
+        counts = {name: values.get(letter, "") for letter, name in LETTERS.items()}
+        if not all(re.fullmatch("[0-9]{1,6}", count) for count in counts.values()) or not values.get("fileName"):
+            raise UserError(f"{place}: columns fileName and A, D, F, H, N, S with whole numbers are needed")
+        found[values["fileName"]] = {name: int(count) for name, count in counts.items()}
     return found
 
 

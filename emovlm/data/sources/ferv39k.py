@@ -43,7 +43,7 @@ def load(root: str, clips: str = "2_ClipsforFaceCrop") -> list[dict]:
             scene, _, rest = name.strip().partition("/")
             # The folder of the class spells the label too: where they differ, the list is not the official one.
             if rest.partition("/")[0] != label:
-                raise UserError(f"{place}: '{line}' is no clip and its class, as in 'DailyLife/Angry/0094 Angry'")
+                raise UserError(f"{place}: {line!r} is no clip and its class, as in 'DailyLife/Angry/0094 Angry'")
             row = {"id": name.strip(), "label": labels.class_name(label, place), "scene": scene, "split": split}
             rows.append(row | {PLACE: place})
     found = find_clips([(row["id"], row[PLACE]) for row in rows], top / clips)

@@ -89,7 +89,7 @@ def _pairs(path: Path) -> Iterator[tuple[str, str, str]]:
     for line, place in read_lines(path):
         found = _LINE.fullmatch(line)
         if found is None:
-            raise UserError(f"{place}: '{line}' is no file name and a class, as in '00025.mp4 anger'")
+            raise UserError(f"{place}: {line!r} is no file name and a class, as in '00025.mp4 anger'")
         yield found[1], found[2], place
 
 

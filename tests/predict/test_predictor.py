@@ -104,6 +104,21 @@ def test_other_frames_are_allowed_and_said_other_models_are_not(plain_run):
             predictor.load(run.folder, [override])
 
 
+def test_what_is_asked_is_not_random(plain_run, plain):
+    clip = media(plain_run[1])[0]
+    other = predictor.load(plain_run[0].folder, ["frames.pick=segment_random"])
+    assert batch.predict(other, [clip])[0].times_s == batch.predict(plain, [clip])[0].times_s
+
+
+def test_a_source_of_ones_own_is_asked_and_class_names_are_taken_out(small, plain_run, tmp_path, monkeypatch):
+    (tmp_path / "own_texts.py").write_text("def say(row, seen):\n    return {0: ['an angry brow']}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    run, found = plain_run
+    recipe = small(enrich={"source": "own_texts:say", "mask_labels": True}, train="none")
+    (answer,) = batch.predict(predictor.Predictor(recipe, run), media(found)[:1])
+    assert answer.texts == {"0": ["an brow"]}
+
+
 def test_what_a_new_clip_cannot_have_is_refused(plain_run, plain, small):
     clip = media(plain_run[1])[0]
     with pytest.raises(UserError, match="no apex_s"):

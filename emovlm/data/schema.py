@@ -97,7 +97,7 @@ def number(value: Any, column: str, place: str) -> float:
     """A finite number from a cell or a JSON value. Raises UserError."""
     try:
         found = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
         raise UserError(f"{place}: {column} {value!r} is not a number; leave it empty where it is not known")

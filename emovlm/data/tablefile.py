@@ -21,6 +21,9 @@ _AS_TEXT = ("id", "subject", "source", "split", "text", "answer")
 def read_csv(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
     """(row, place) of a comma-separated file with a header. Raises UserError for anything irregular."""
     text = _text(path)
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise UserError(f"{path}:{line}: holds a zero byte, so it is damaged or no text; save it as UTF-8")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
@@ -51,6 +54,8 @@ def read_jsonl(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
         if line.isspace():
             continue
         place = f"{name}:{line_number}"
+        if "\\u0000" in line:
+            raise UserError(f"{place}: holds a zero character, which no text has; remove it")
         try:
             row = _DECODER.decode(line)
         except (ValueError, RecursionError) as error:
@@ -61,7 +66,10 @@ def read_jsonl(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
         if numbers:
             written = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
             row.update({key: written[key] for key in numbers})
-        yield {key.strip(): value for key, value in row.items()}, place
+        stripped = {key.strip(): value for key, value in row.items()}
+        if len(stripped) != len(row):
+            raise UserError(f"{place}: two keys differ in blanks alone ({', '.join(map(repr, row))}); keep one of them")
+        yield stripped, place
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -77,14 +85,14 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_once)
 
 def _lines(path: Path) -> Iterator[str]:
     """Cut at line feeds alone, and one at a time: a file of a million is never whole in memory."""
-    start = 0
+    start, number = 0, 1
     try:
         with path.open("rb") as file:
             for line in file:
                 yield line.decode("utf-8" if start else "utf-8-sig")
-                start += len(line)
+                start, number = start + len(line), number + 1
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 (byte {start + error.start}); save it as UTF-8") from None
+        raise _no_utf8(path, number, start + error.start) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
@@ -93,6 +101,10 @@ def _text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+        raise _no_utf8(path, error.object[: error.start].count(b"\n") + 1, error.start) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _no_utf8(path: Path, line: int, byte: int) -> UserError:
+    return UserError(f"{path}:{line}: is not UTF-8 (byte {byte}); save it as UTF-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import inspect
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,11 @@ from emovlm.data.schema import PLACE, SPLITS
 
 if TYPE_CHECKING:
     from emovlm.recipe import Data, Imbalance, Subset
+
+
+# Characters of an error.
+MOST_TOLD = 600
+_BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ def load_rows(data: Data) -> tuple[quarantine.Splits, list[str]]:
     alphabet. `data.splits` is used where no row says its split; `data.imbalance` cuts the training split and
     `data.test_subset` the test split; what `data.quarantine` names is left out of what these chose.
     """
-    with _uncollected():
+    with _uncollected(), _told_briefly():
         return _load_rows(data)
 
 
@@ -68,6 +74,16 @@ def _uncollected() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+@contextmanager
+def _told_briefly() -> Iterator[None]:
+    """A cell may hold line breaks or thousands of characters; an error is one line that can be read."""
+    try:
+        yield
+    except UserError as error:
+        told = " ".join(_BREAKS.split(str(error)))
+        raise UserError(told if len(told) <= MOST_TOLD else f"{told[: MOST_TOLD - 150]} ... {told[-140:]}") from None
 
 
 def gather(data: Data) -> Everything:

@@ -1,4 +1,7 @@
-"""The page in a real browser: no request, no error on the console, everything visible, nothing sticking out."""
+"""The page in a real browser: no request, no error on the console, everything visible, nothing sticking out, sorting.
+
+What the browser showed is kept in build/screenshots, which git ignores.
+"""
 
 import shutil
 import subprocess
@@ -9,7 +12,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from emovlm.report.page import write_page
+from emovlm.report.page import write, write_page
+from emovlm.report.side_by_side import load, page_of
 
 from . import folders_made_up as made_up
 
@@ -40,6 +44,11 @@ CONTRASTS = """() => {
     }
     return found;
 }"""
+SCREENSHOTS = Path(__file__).parents[2] / "build/screenshots"
+# The first text of each cell in a column of a section's first table, row by row as shown.
+COLUMN = """([section, column]) => [...document.querySelector(`#${section} table`).tBodies[0].rows]
+    .map(row => row.cells[column]).map(cell => cell.querySelector('.value, .arm') ?? cell)
+    .map(one => one.innerText.split('\\n')[0].trim())"""
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
 
 
@@ -59,11 +68,17 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("pages")
     media = made_up.drawn_faces(root / "faces")
     long_names = tuple(f"a rather long name of a class, the {n}." for n in range(7))
+    runs = [
+        made_up.run(root / "side" / arm, arm=arm, media=media, full=True)
+        for arm in ("natural", "class_balanced", "tail_oversampling", "zero_shot")
+    ]
+    side_by_side = load(runs)
     three = {"arms": ("natural", "class_balanced"), "seeds": (0, 1, 2), "media": media}
     return {
         "full": write_page(made_up.study(root / "a", media=media, full=True)),
         "seeds": write_page(made_up.study(root / "b", seeds=(0, 1, 2), media=media)),
         "folds": write_page(made_up.study(root / "folds", folds=3, full=True, **three)),
+        "runs": write(side_by_side, page_of(side_by_side)),
         "run": write_page(made_up.run(root / "run", media=media)),
         "from before": write_page(made_up.before(made_up.run(root / "before", media=media))),
         "long names": write_page(made_up.study(root / "c", classes=long_names, media=media, full=True)),
@@ -83,7 +98,7 @@ def test_the_picture_for_the_readme_has_the_asked_size(pages: dict[str, Path], t
 
 
 @pytest.mark.parametrize("width_px", [1200, 390])
-@pytest.mark.parametrize("name", ["full", "seeds", "folds", "run", "from before", "long names"])
+@pytest.mark.parametrize("name", ["full", "seeds", "folds", "runs", "run", "from before", "long names"])
 def test_the_page_in_chromium(browser, pages: dict[str, Path], name: str, width_px: int) -> None:
     context = browser.new_context(viewport={"width": width_px, "height": 900}, offline=True)
     tab = context.new_page()
@@ -106,7 +121,8 @@ def test_the_page_in_chromium(browser, pages: dict[str, Path], name: str, width_
     assert set(shown) == {1}
     loaded = tab.evaluate("() => [...document.images].every(image => image.complete && image.naturalWidth > 0)")
     assert loaded
-    assert tab.evaluate("document.images.length") == 24
+    assert tab.evaluate("document.images.length") == 8 * (3 + 4)
+    tab.screenshot(path=SCREENSHOTS / f"{name}-{width_px}.png".replace(" ", "-"), full_page=True)
     # Text in a figure is readable: its size after scaling, in CSS pixels (a rotation leaves the determinant alone).
     smallest = tab.evaluate(
         """() => Math.min(...[...document.querySelectorAll('figure svg text')]
@@ -137,4 +153,92 @@ def test_text_can_be_read_in_light_and_in_dark(browser, pages: dict[str, Path], 
     assert [one for one in found if one["contrast"] < (3 if one["drawn"] else 4.5)] == []
     paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
+    context.close()
+
+
+@pytest.mark.parametrize("width_px", [1200, 390])
+def test_tables_sort_by_click_and_by_key(browser, pages: dict[str, Path], width_px: int) -> None:
+    context = browser.new_context(viewport={"width": width_px, "height": 900}, offline=True)
+    tab = context.new_page()
+    tab.goto(pages["full"].as_uri())
+    heads = tab.locator("#scores th")
+    as_written = tab.evaluate(COLUMN, ["scores", 0])
+    assert as_written == ["zero_shot", "natural", "square_root", "class_balanced", "tail_oversampling"]
+    assert [heads.nth(at).get_attribute("aria-sort") for at in range(heads.count())] == ["none"] * 6
+    recall, arm = heads.nth(4).locator("button"), heads.nth(0).locator("button")
+    assert recall.inner_text() == "Tail recall"
+    recall.click()
+    values = [float(value) for value in tab.evaluate(COLUMN, ["scores", 4])]
+    assert values == sorted(values, reverse=True)
+    assert values != sorted(values)
+    assert heads.nth(4).get_attribute("aria-sort") == "descending"
+    tab.screenshot(path=SCREENSHOTS / f"sorted-{width_px}.png")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width_px
+    recall.press("Enter")
+    assert [float(value) for value in tab.evaluate(COLUMN, ["scores", 4])] == values[::-1]
+    assert heads.nth(4).get_attribute("aria-sort") == "ascending"
+    arm.press("Space")
+    assert tab.evaluate(COLUMN, ["scores", 0]) == sorted(as_written)
+    assert heads.nth(0).get_attribute("aria-sort") == "ascending"
+    assert heads.nth(4).get_attribute("aria-sort") == "none", "one column at a time"
+    arm.click()
+    arm.click()
+    assert tab.evaluate(COLUMN, ["scores", 0]) == as_written, "the third time it is as it was"
+    assert heads.nth(0).get_attribute("aria-sort") == "none"
+    context.close()
+
+
+def test_signs_and_gaps_sort_as_numbers(browser, pages: dict[str, Path]) -> None:
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, offline=True)
+    tab = context.new_page()
+    tab.goto(pages["full"].as_uri())
+    tab.locator("#differences th button").nth(1).click()
+    shown = tab.evaluate(COLUMN, ["differences", 1])
+    assert sorted(shown, key=float, reverse=True) == shown
+    assert shown[-1].startswith("-")
+    batch = tab.locator("#reproduce th button", has_text="batch")
+    assert tab.evaluate(COLUMN, ["reproduce", 3])[0] == "-"
+    for _ in range(2):
+        batch.click()
+        assert tab.evaluate(COLUMN, ["reproduce", 3]) == ["16", "16", "16", "16", "-"], "nothing is last both ways"
+    tab.locator("#reproduce th button", has_text="trained parameters").click()
+    assert tab.evaluate(COLUMN, ["reproduce", 4]) == ["108,544"] * 4 + ["0"]
+    context.close()
+
+
+def test_the_keyboard_reaches_everything_that_can_be_used(browser, pages: dict[str, Path]) -> None:
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, offline=True)
+    tab = context.new_page()
+    tab.goto(pages["runs"].as_uri())
+    usable = tab.evaluate(
+        """() => [...document.querySelectorAll('button, a, summary, pre')]
+            .filter(one => one.checkVisibility()).map((one, at) => (one.dataset.at = at))"""
+    )
+    assert len(usable) > 40
+    reached = []
+    for _ in range(len(usable) + 5):
+        tab.keyboard.press("Tab")
+        reached.append(tab.evaluate("document.activeElement.dataset.at"))
+    assert set(usable) <= {int(at) for at in reached if at is not None}
+    outlines = tab.evaluate("getComputedStyle(document.querySelector(':focus-visible') ?? document.body).outlineStyle")
+    assert outlines != "none", "where one is can be seen"
+    context.close()
+
+
+def test_not_even_a_changed_page_can_ask_for_anything(browser, pages: dict[str, Path]) -> None:
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.goto(pages["run"].as_uri())
+    refused, messages = [], []
+    tab.on("requestfailed", lambda request: refused.append(request.failure))
+    tab.on("console", lambda message: messages.append(message.text))
+    tab.evaluate(
+        """() => { const script = document.createElement('script'); script.textContent = 'window.ran = true';
+            const image = new Image(); image.src = 'http://127.0.0.1:9/picture.png';
+            document.body.append(script, image); }"""
+    )
+    tab.wait_for_timeout(200)
+    assert not tab.evaluate("window.ran")
+    assert refused == ["csp"]
+    assert sum("Content Security Policy" in message for message in messages) == 2
     context.close()

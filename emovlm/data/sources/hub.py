@@ -101,19 +101,35 @@ def _columns(given: dict[str, str] | None, theirs: list[str], place: str) -> dic
 def _read(
     part: datasets.Dataset, where: dict[str, str], names: dict[str, str] | None, root: str, place: str
 ) -> list[dict[str, Any]]:
-    part = part.select_columns(list(dict.fromkeys(where.values())))
-    for column in where.values():
-        part = undecoded(part, column)
     label = _label_reader(part, where.get("label"), names)
+    media = _media(part.select_columns([where["media"]]), where["media"], root, place)
+    others = {ours: their for ours, their in where.items() if ours != "media"}
     found = []
-    for index, values in enumerate(cast("Iterable[dict[str, Any]]", part)):
+    for index, values in enumerate(_rows(part.select_columns(list(dict.fromkeys(others.values()))), len(media))):
         here = f"{place}, row {index}"
-        row: dict[str, Any] = {ours: values[their] for ours, their in where.items()}
-        given = row["media"] if isinstance(row["media"], list) else [row["media"]]
-        row["media"] = [_file(one, root, here) for one in given]
+        row: dict[str, Any] = {ours: values[their] for ours, their in others.items()}
         row["label"] = label(row.get("label"), here)
-        found.append(row | {PLACE: here})
+        found.append(row | {"media": media[index], PLACE: here})
     return found
+
+
+def _rows(part: datasets.Dataset, number: int) -> Iterable[dict[str, Any]]:
+    # Without a column there is nothing that has a length.
+    return cast("Iterable[dict[str, Any]]", part) if part.column_names else [{}] * number
+
+
+def _media(part: datasets.Dataset, column: str, root: str, place: str) -> list[list[str]]:
+    # The fingerprint of `datasets` is one of the files, of their order and of all that was done with the table.
+    table = f"{part._fingerprint} {column} {len(part)}"
+    media = mediacache.recall(table)
+    if media is None:
+        media = []
+        for index, values in enumerate(_rows(undecoded(part, column), len(part))):
+            given = values[column] if isinstance(values[column], list) else [values[column]]
+            media.append([_file(one, root, f"{place}, row {index}") for one in given])
+        if all(Path(path).is_file() for paths in media for path in paths):
+            mediacache.remember(table, media)
+    return media
 
 
 def undecoded(part: datasets.Dataset, column: str) -> datasets.Dataset:

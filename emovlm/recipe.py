@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from emovlm import UserError, lookup, settings, yaml_file
 from emovlm.faults import validate
-from emovlm.sections import Enrich, Lora, OpenSection, Section, check_arguments, check_enrich
+from emovlm.sections import Enrich, Evaluate, Lora, OpenSection, Section, Select, check_arguments, check_enrich
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 # Written by emovlm itself, so that a recipe cannot contradict the contracts of the run folder and of the loss.
@@ -159,42 +159,6 @@ class Loss(OpenSection):
     weights_from: Share = 0.0
     prior: Literal["planned", "natural"] = "planned"
     share_prefix: bool = True
-
-
-class Evaluate(Section):
-    """`split` is scored at the end; `during_training` scores the validation split every so many steps.
-
-    scorer `likelihood`: `score` of each class name: its tokens' sum, the `trie` of all names, or the `mean` (which is
-    no probability); `prior`, `tau` times, is taken off. `generation`: the model writes, rules read.
-    `fit` (tau, temperature): on the validation split. `orders`: list the classes in so many orders and count who flips.
-    `look`: score blank, shuffled, reversed, single frames and another clip as well. `words`: score each class by its
-    most frequent and by its rarest word as well.
-    """
-
-    split: Literal["train", "validation", "test"] = "test"
-    scorer: Literal["likelihood", "generation"] = "likelihood"
-    score: Literal["sum", "trie", "mean"] = "sum"
-    synonyms: bool = False
-    prior: Literal["none", "effective", "blank", "batch", "label_shift"] = "none"
-    tau: Annotated[float, Field(allow_inf_nan=False)] | Literal["fit"] = 1.0
-    temperature: Literal["none", "fit"] = "none"
-    orders: int = Field(default=1, ge=1)
-    look: bool = False
-    words: bool = False
-    max_new_tokens: int = Field(default=32, gt=0)
-    batch_size: int = Field(default=8, gt=0)
-    during_training: int | None = Field(default=None, gt=0)
-
-
-class Select(Section):
-    """Keep the best of the models that `evaluate.during_training` scores; stop after `patience` scorings without one.
-
-    `split: test` flatters the result. It also needs `select_on: test`, and is stamped wherever the result is shown.
-    """
-
-    metric: Literal["war", "uar", "macro_f1", "weighted_f1", "tail_recall", "nll", "brier", "ece"] = "uar"
-    split: Literal["validation", "test"] = "validation"
-    patience: int | None = Field(default=None, gt=0)
 
 
 class Recipe(Section):

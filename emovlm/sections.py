@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
@@ -119,6 +119,50 @@ class Lora(Section):
         shared = {key: getattr(self, key) for key in ("rank", "alpha", "dropout", "targets")}
         own = getattr(self, name) or LoraPart()
         return LoraPart.model_validate({**shared, **own.model_dump(exclude_none=True)})
+
+
+class Evaluate(Section):
+    """`split` is scored at the end; `during_training` scores the validation split every so many steps.
+
+    scorer `likelihood`: `score` of each class name: its tokens' sum, the `trie` of all names, or the `mean` (which is
+    no probability); `prior`, `tau` times, is taken off. `generation`: the model writes, rules read.
+    `fit` (tau, temperature): on the validation split. `orders`: list the classes in so many orders and count who flips.
+    `look`: score blank, shuffled, reversed, single frames and another clip as well. `words`: score each class by its
+    most frequent and by its rarest word as well. `cuts` [high, low]: many from `high` training clips on, few below
+    `low`; without it by thirds of the classes.
+    """
+
+    split: Literal["train", "validation", "test"] = "test"
+    scorer: Literal["likelihood", "generation"] = "likelihood"
+    score: Literal["sum", "trie", "mean"] = "sum"
+    synonyms: bool = False
+    prior: Literal["none", "effective", "blank", "batch", "label_shift"] = "none"
+    tau: Annotated[float, Field(allow_inf_nan=False)] | Literal["fit"] = 1.0
+    temperature: Literal["none", "fit"] = "none"
+    orders: int = Field(default=1, ge=1)
+    look: bool = False
+    words: bool = False
+    cuts: tuple[int, int] | None = None
+    max_new_tokens: int = Field(default=32, gt=0)
+    batch_size: int = Field(default=8, gt=0)
+    during_training: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def cuts_are_high_and_low(self) -> Evaluate:
+        if self.cuts and not self.cuts[0] >= self.cuts[1] > 0:
+            raise ValueError(f"cuts {list(self.cuts)}: give [high, low], numbers of training clips such as [100, 20]")
+        return self
+
+
+class Select(Section):
+    """Keep the best of the models that `evaluate.during_training` scores; stop after `patience` scorings without one.
+
+    `split: test` flatters the result. It also needs `select_on: test`, and is stamped wherever the result is shown.
+    """
+
+    metric: Literal["war", "uar", "macro_f1", "weighted_f1", "tail_recall", "nll", "brier", "ece"] = "uar"
+    split: Literal["validation", "test"] = "validation"
+    patience: int | None = Field(default=None, gt=0)
 
 
 def check_enrich(file: yaml_file.YamlFile, enrich: Enrich) -> None:

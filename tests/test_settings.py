@@ -42,6 +42,7 @@ DEMO = Path(__file__).parents[1] / "recipes" / "demo" / "tiny_video.yaml"
         (["loss.over_classes=focal", "trainer.gradient_checkpointing=true"], "takes away the cache"),
         (["model.quantize=nf4", "train=full"], r"model\.quantize: weights in four bits cannot learn"),
         (["model.quantize=nf4", "lora.init=pissa"], r"lora\.init: pissa takes the weights apart"),
+        (["evaluate.cuts=[20, 100]"], r"evaluate: cuts \[20, 100\]: give \[high, low\]"),
         (["train=head"], r"set loss\.over_classes=cross_entropy"),
         (["train=head", "loss.over_classes=focal", "evaluate.words=true"], "and a head has none"),
         (["prompt.list_classes=false", "evaluate.orders=4"], "their order cannot matter"),

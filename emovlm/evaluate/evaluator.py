@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -46,11 +47,10 @@ def evaluate(recipe: Recipe, run: runs.RunFolder, *, split: str | None = None) -
     if state.is_main_process:
         if spent := costs(recipe, rows):
             summary["enrich"] = spent
-        if recipe.evaluate.scorer == "generation":
-            summary |= _audit(found, run, split)
         key = runs.evaluation_key(recipe.evaluate, split)
         border.write(run.predictions(key), found)
         runs.update_report(run, recipe, evaluation=(key, summary))
+        _audit(run, recipe, split)
     state.wait_for_everyone()
     return summary
 
@@ -135,7 +135,11 @@ def _line(row: Any, classes: list[str], answer: dict[str, Any]) -> dict[str, Any
     return border.row_of(row, classes, answer["times_s"], **more)
 
 
-def _audit(found: Predictions, run: runs.RunFolder, split: str) -> dict[str, Any]:
-    """What the text says against what the scores say, where the split was scored by likelihood before."""
-    path = run.predictions(f"{split}-likelihood")
-    return {"agreement": robustness.agreement(found, border.read(path)) if path.is_file() else None}
+def _audit(run: runs.RunFolder, recipe: Recipe, split: str) -> None:
+    """What the text says against what the scores say, where the split was scored both ways, in whichever order."""
+    scored = run.predictions(f"{split}-likelihood")
+    for key, entry in json.loads(run.report.read_text(encoding="utf-8"))["evaluations"].items():
+        told = entry["protocol"]
+        if scored.is_file() and (told["scorer"], told["split"]) == ("generation", split):
+            found = robustness.agreement(border.read(run.predictions(key)), border.read(scored))
+            runs.update_report(run, recipe, evaluation=(key, entry | {"agreement": found}))

@@ -45,6 +45,7 @@ def header(recipe: Recipe, collator: Collator, classes: list[str], split: str, i
             "question": collator.question,
             "prompt_hash": _prompt_hash(recipe, collator),
             "frames": recipe.frames.model_dump(mode="json", exclude={"cache", "cache_gb"}),
+            **({"cuts": list(asked.cuts)} if asked.cuts else {}),
             "model": recipe.model.name,
             "train": recipe.train,
             "seed": recipe.seed,

@@ -45,7 +45,7 @@ def summarise(predictions: Predictions, train_counts_C: np.ndarray, temperature:
         "support": recognition.support_C(counts_CP).tolist(),
         "train_counts": [int(count) for count in train_counts_C],
         "tail": _names(classes, recognition.tail_classes(train_counts_C)),
-        "groups": recognition.groups(train_counts_C).tolist(),
+        "groups": _groups_C(labelled, train_counts_C).tolist(),
         **_scores(labelled, train_counts_C),
         "precision": _plain(recognition.precision_C(counts_CP)),
         "f1": _plain(recognition.f1_C(counts_CP)),
@@ -71,7 +71,8 @@ def validation_scores(predictions: Predictions, train_counts_C: np.ndarray) -> t
     targets_N, predicted_N = predictions.targets_N(), predictions.predicted_N()
     known_N = targets_N >= 0
     counts_CP = recognition.confusion(targets_N[known_N], predicted_N[known_N], len(predictions.classes))
-    values = dict(zip(OVERALL, _overall(counts_CP[None], train_counts_C)[0].tolist(), strict=True))
+    groups_C = _groups_C(predictions, train_counts_C)
+    values = dict(zip(OVERALL, _overall(counts_CP[None], train_counts_C, groups_C)[0].tolist(), strict=True))
     chosen = {name: values[name] for name in ("war", "uar", "macro_f1", "weighted_f1", "tail_recall")}
     if predictions.log_probabilities():
         chosen |= _calibration_at(predictions.scores_NC()[known_N], targets_N[known_N], 1.0)
@@ -83,10 +84,10 @@ def _scores(labelled: Predictions, train_counts_C: np.ndarray) -> dict[str, Any]
     targets_N, predicted_N = labelled.targets_N(), labelled.predicted_N()
     subjects = [row.get("subject") for row in labelled.rows]
     unit = uncertainty.interval_unit(targets_N, subjects)
-    num_classes = len(labelled.classes)
+    num_classes, groups_C = len(labelled.classes), _groups_C(labelled, train_counts_C)
 
     def statistic(counts: np.ndarray) -> np.ndarray:
-        return np.concatenate([_overall(counts, train_counts_C), recognition.recall_C(counts)], axis=-1)
+        return np.concatenate([_overall(counts, train_counts_C, groups_C), recognition.recall_C(counts)], axis=-1)
 
     values_K = statistic(recognition.confusion(targets_N, predicted_N, num_classes)[None])[0]
     low_K, high_K = np.full_like(values_K, np.nan), np.full_like(values_K, np.nan)
@@ -107,12 +108,16 @@ def _scores(labelled: Predictions, train_counts_C: np.ndarray) -> dict[str, Any]
     }
 
 
-def _overall(counts: np.ndarray, train_counts_C: np.ndarray) -> np.ndarray:
+def _groups_C(predictions: Predictions, train_counts_C: np.ndarray) -> np.ndarray:
+    return recognition.groups(train_counts_C, predictions.header["protocol"].get("cuts"))
+
+
+def _overall(counts: np.ndarray, train_counts_C: np.ndarray, groups_C: np.ndarray) -> np.ndarray:
     """The scores of OVERALL in the last axis."""
     single = [recognition.war(counts), recognition.uar(counts), recognition.macro_f1(counts)]
     single += [recognition.weighted_f1(counts)]
     single += [recognition.tail_recall(counts, recognition.tail_classes(train_counts_C))]
-    by_group = recognition.group_recall(counts, recognition.groups(train_counts_C))
+    by_group = recognition.group_recall(counts, groups_C)
     return np.concatenate([np.stack(single, axis=-1), by_group], axis=-1)
 
 

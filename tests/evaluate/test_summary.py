@@ -153,3 +153,15 @@ def test_text_against_scores():
         "share": 0.5,
         "share_of_readable": pytest.approx(2 / 3),
     }
+
+
+def test_groups_by_given_cuts():
+    targets = [0] * 4 + [1] * 3 + [2]
+    found = predictions(targets, [0, 0, 0, 1, 1, 1, 0, 2])
+    assert summarise(found, np.array([500, 60, 5]))["groups"] == ["many", "medium", "few"]
+    found.header["protocol"]["cuts"] = [50, 10]
+    summary = summarise(found, np.array([500, 60, 5]))
+    assert summary["groups"] == ["many", "many", "few"]
+    assert summary["many"]["value"] == pytest.approx((3 / 4 + 2 / 3) / 2)
+    assert summary["few"]["value"] == 1
+    assert summary["medium"] is None

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from emovlm import UserError, cli
 from emovlm.predict import batch, shown
-from emovlm.predict.clips import Answer, files, told_apart
+from emovlm.predict.clips import Answer, files, row, told_apart
 
 
 class Echo:
@@ -59,6 +59,14 @@ def test_a_batch_of_a_thousand_survives_bad_ones(capsys, monkeypatch, tmp_path):
     assert "bad1.mp4: is damaged\n" in said.err
     assert "\r" not in said.err
     assert (tmp_path / "out" / "answers.jsonl").read_text() == said.out
+
+
+def test_a_video_of_which_a_part_cannot_be_read_has_no_timeline(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(batch.timeline, "windows", lambda *_: [row("a.mp4", 0.0, 2.0), row("bad.mp4", 1.0, 3.0)])
+    seconds = {"window_s": 2.0, "step_s": 1.0}
+    assert batch.tell_timelines(Echo(), ["a.mp4", "b.mp4"], **seconds, as_json=False, out=tmp_path) == 2
+    assert not list(tmp_path.iterdir())
+    assert capsys.readouterr().err.count("is damaged") == 2
 
 
 def test_on_a_terminal_there_is_a_bar_and_nothing_of_it_in_stdout(capsys, monkeypatch):

@@ -16,6 +16,8 @@ from emovlm import UserError
 from emovlm.data.mediafiles import missing_file
 from emovlm.data.sources.folder import PICTURES
 
+# So many lost frames are other files.
+MOST_MISSING = 10_000
 # `img46.jpg`, `reg_img46.jpg`, `006_05562.jpg`: the last number counts.
 _FRAME = re.compile(r"(\d+)\D*$")
 
@@ -100,7 +102,13 @@ def read_film(folder: Path, fps: float, place: str) -> Film:
             raise UserError(f"{place}: {folder}: '{name}' and '{os.path.basename(other)}' are both frame {number[1]}")
     if not pictures:
         raise UserError(f"{place}: the folder {folder} holds no numbered picture; fill it, or take this line out")
-    return Film(folder, dict(sorted(pictures.items())), fps)
+    film = Film(folder, dict(sorted(pictures.items())), fps)
+    if film.last - film.first > len(pictures) + MOST_MISSING:
+        raise UserError(
+            f"{place}: {folder}: {len(pictures)} pictures have numbers from {film.first} to {film.last}; move those "
+            "away that are no frames of this clip"
+        )
+    return film
 
 
 def event(

@@ -84,7 +84,7 @@ def frame_number(text: str, name: str, place: str) -> int | None:
     """The number of a frame; None where the cell says that it is not known. Raises UserError."""
     if text.casefold() in UNKNOWN:
         return None
-    if not re.fullmatch(r"-?\d+(\.0+)?", text):
+    if not re.fullmatch(r"-?\d{1,9}(\.0{1,9})?", text):
         raise UserError(
             f"{place}: {name} '{text}' is no number of a frame; correct it, or write / where it is not known"
         )

@@ -168,6 +168,17 @@ def test_smic_has_no_apex_and_gaps_in_its_frames(root):
     assert "missing_frames" not in rows["s1_ne_01"]
 
 
+def test_smic_is_told_by_its_folders(tmp_path):
+    layouts.module("smic").write(tmp_path)
+    people = tmp_path / "SMIC_all_cropped" / "HS"
+    (people / "s7" / "non_micro").mkdir(parents=True)
+    assert "s7/micro: there is no such folder" in refused(smic.load, str(tmp_path))
+    (people / "s1" / "micro" / "anger").mkdir()
+    assert "anger: is no class of SMIC" in refused(smic.load, str(tmp_path))
+    (people / "faces").mkdir()
+    assert "faces: is no person of SMIC" in refused(smic.load, str(tmp_path))
+
+
 def test_casme3_from_cut_clips_and_from_recordings(root):
     cut = by_id(casme3.load(root("casme3")))
     assert times(cut["spNO.1_a_405"]) == pytest.approx([0, 1 / 30, 3 / 30])
@@ -326,6 +337,11 @@ class TestFilms:
         film(tmp_path / "a", "img{}.jpg", [7])
         film(tmp_path / "a", "img00{}.jpg", [7])
         assert "are both frame" in refused(read_film, tmp_path / "a", 10.0, "here")
+
+    def test_a_picture_that_is_no_frame_is_told_by_its_number(self, tmp_path):
+        film(tmp_path / "a", "img{}.jpg", [7, 8, 20140508])
+        message = "3 pictures have numbers from 7 to 20140508; move those away"
+        assert message in refused(read_film, tmp_path / "a", 10.0, "here")
 
     def test_folders_without_numbered_pictures_are_refused(self, tmp_path):
         (tmp_path / "a").mkdir()

@@ -110,6 +110,6 @@ def _one_line(error: BaseException) -> str:
 
 def _number(written: str, place: str) -> int:
     digits = written.removesuffix(".0")
-    if not digits.isdigit() or int(digits) >= len(NUMBERS):
+    if digits not in map(str, range(len(NUMBERS))):
         raise UserError(f"{place}: expression '{written}'; must be a number from 0 to {len(NUMBERS) - 1}")
     return int(digits)

@@ -77,7 +77,7 @@ def load(root: str, grouping: str = "five", clips: str = "CASME2_RAW_selected", 
 
 
 def _row(values: dict[str, str], place: str, folder: Path) -> dict:
-    if not values["subject"].isdigit() or not values["clip"]:
+    if not values["subject"].isdecimal() or not values["clip"]:
         raise UserError(f"{place}: subject '{values['subject']}' and clip '{values['clip']}': both must be given")
     subject = f"sub{int(values['subject']):02}"
     film = read_film(subfolder(subfolder(folder, subject, place), values["clip"], place), FPS, place)

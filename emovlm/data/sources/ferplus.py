@@ -29,6 +29,7 @@ from emovlm.data.tablefile import read_csv
 
 CLASSES = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"]
 NO_CLASS = ["unknown", "NF"]
+MOST_DIGITS = 4
 SPLITS = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
 FOLDERS = {"Training": "FER2013Train", "PublicTest": "FER2013Valid", "PrivateTest": "FER2013Test"}
 PUBLISHED = {
@@ -67,6 +68,6 @@ def load(root: str, pictures: str = "data") -> list[dict]:
 
 def _votes(values: dict[str, str], column: str, place: str) -> int:
     written = values.get(column)
-    if written is None or not written.isdigit():
+    if written is None or not written.isdecimal() or len(written) > MOST_DIGITS:
         raise UserError(f"{place}: {column} is {written!r}; must be a number of votes (is it fer2013new.csv?)")
     return int(written)

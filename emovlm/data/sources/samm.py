@@ -84,7 +84,7 @@ def read_codes(path: Path) -> list[tuple[dict[str, str], str, str]]:
 
 
 def _row(values: dict[str, str], place: str, folder: Path) -> dict:
-    if not values["subject"].isdigit() or not values["clip"]:
+    if not values["subject"].isdecimal() or not values["clip"]:
         raise UserError(f"{place}: subject '{values['subject']}' and clip '{values['clip']}': both must be given")
     subject = f"{int(values['subject']):03}"
     film = read_film(subfolder(subfolder(folder, subject, place), values["clip"], place), FPS, place)

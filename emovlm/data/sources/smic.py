@@ -15,6 +15,7 @@ each, fold: 1}`. Verified against public code that reads the official folders.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from emovlm import UserError
@@ -34,12 +35,15 @@ def load(root: str, clips: str = "SMIC_all_cropped/HS") -> list[dict]:
         raise UserError(f"data.clips: '{clips}': there is no folder {folder}; sources/smic.py shows the tree")
     rows = []
     for subject in _folders(folder):
+        number = re.fullmatch(r"[sS](\d{1,4})", subject.name)
+        if number is None:
+            raise UserError(f"{subject}: is no person of SMIC, such as s1; move it away")
         for name in _folders(subject / "micro"):
             if name.name.casefold() not in CLASSES:
                 raise UserError(f"{name}: is no class of SMIC; allowed: {', '.join(CLASSES)}")
             for clip in _folders(name):
                 film = read_film(clip, FPS, str(clip))
-                row = {"id": clip.name, "subject": f"s{int(subject.name.lstrip('s')):02}", PLACE: str(clip)}
+                row = {"id": clip.name, "subject": f"s{int(number[1]):02}", PLACE: str(clip)}
                 row |= {"label": name.name.casefold()} | film.columns()
                 rows.append(row | event(film.numbering, film.first, None, film.last, str(clip)))
     return rows

@@ -19,12 +19,12 @@ class Echo:
     asked = SimpleNamespace(evaluate=SimpleNamespace(scorer="likelihood"))
 
     def answers(self, rows):
-        for row in rows:
-            if "bad" in row["id"]:
-                yield Answer(row["id"], error=f"{row['id']}: is damaged"), None
+        for one in rows:
+            if "bad" in one["id"]:
+                yield Answer(one["id"], error=f"{row['id']}: is damaged"), None
             else:
                 shares = {"happy": 0.75, "[sad]": 0.25}
-                yield Answer(row["id"], answer="happy", probabilities=shares, storyboard=["[frame 0]  0.50 s"]), None
+                yield Answer(one["id"], answer="happy", probabilities=shares, storyboard=["[frame 0]  0.50 s"]), None
 
 
 def test_an_override_has_an_equals_sign_and_is_no_file(tmp_path, monkeypatch):

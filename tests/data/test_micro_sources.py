@@ -11,10 +11,12 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emovlm import UserError
 from emovlm.data import spreadsheet
-from emovlm.data.films import Numbering, action_units, event, read_film
+from emovlm.data.films import Film, Numbering, action_units, event, read_film
 from emovlm.data.leftout import LeftOut
 from emovlm.data.sources import cas_me2, casme2, casme3, megc2019, samm, samm_lv, smic
 from emovlm.data.tables import gather
@@ -332,6 +334,18 @@ class TestFilms:
         assert found.numbering == Numbering(9, 100, 10.0)
         assert found.cut(10, 50, "here").first == 10
         assert "no frame from 11 to 99; the folder has 9 to 100" in refused(found.cut, 11, 99, "here")
+
+    @given(st.sets(st.integers(0, 300), min_size=1), st.sampled_from([25.0, 30.0, 200.0]))
+    def test_at_any_time_the_newest_frame_is_shown(self, numbers, fps):
+        shown = Film(Path("a"), {number: str(number) for number in sorted(numbers)}, fps)
+        columns, numbering = shown.columns(), shown.numbering
+        assert numbering is not None
+        assert len(columns["media"]) == max(numbers) - min(numbers) + 1
+        for number in numbers:
+            assert columns["media"][round(numbering.at_s(number) * fps)] == str(number)
+        for place, path in enumerate(columns["media"]):
+            assert int(path) == max(number for number in numbers if number <= min(numbers) + place)
+        assert columns.get("missing_frames", 0) == len(columns["media"]) - len(numbers)
 
     def test_two_files_of_one_number_are_refused(self, tmp_path):
         film(tmp_path / "a", "img{}.jpg", [7])

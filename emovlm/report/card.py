@@ -15,6 +15,8 @@ from emovlm.report.records import METRICS, Evaluation, Run, Score
 from emovlm.report.stamps import seeds_stamp, stamps
 
 TAGS = ["emovlm", "emotion-recognition", "facial-expression", "long-tail"]
+# What vLLM's --max-lora-rank takes (vllm/config/lora.py, MaxLoRARanks).
+SERVED_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 TOWER_ISSUE = "https://github.com/vllm-project/vllm/issues/31479"
 ADAPTER = """\
 from peft import PeftModel
@@ -28,6 +30,15 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 model = AutoModelForImageTextToText.from_pretrained("{folder}").eval()
 processor = AutoProcessor.from_pretrained("{folder}", padding_side="left")"""
+
+HEAD = """\
+from safetensors.torch import load_file
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+model = AutoModelForImageTextToText.from_pretrained("{base}").eval(){where}
+processor = AutoProcessor.from_pretrained("{folder}", padding_side="left")
+# scores = state @ weight.T + bias, where state is the last hidden state of the prompt's last token.
+head = load_file("{folder}/head.safetensors")"""
 
 
 def card(folder: Path, name: str, *, merged: bool = False) -> str:
@@ -44,9 +55,11 @@ def card(folder: Path, name: str, *, merged: bool = False) -> str:
     base = _public(run.recipe["model"]["name"])
     classes = found.classes if found else run.ledger.classes if run.ledger else ()
     where = "" if "/" in base else "  # the folder of the base model"
-    loading = (WHOLE if whole else ADAPTER).format(base=base, folder=name, where=where)
+    loading = (WHOLE if whole else HEAD if run.recipe.get("train") == "head" else ADAPTER).format(
+        base=base, folder=name, where=where
+    )
     values = {
-        "header": yaml.safe_dump(_header(base, whole), sort_keys=False),
+        "header": yaml.safe_dump(_header(base, run.recipe.get("train", "lora"), whole), sort_keys=False),
         "name": name,
         "base": base,
         "learnt": _learnt(run, merged),
@@ -76,11 +89,11 @@ def _public(name: str) -> str:
     return name if name.count("/") == 1 and not name.startswith((".", "/", "~")) else Path(name).name
 
 
-def _header(base: str, whole: bool) -> dict[str, Any]:
+def _header(base: str, train: str, whole: bool) -> dict[str, Any]:
     """See huggingface.co/docs/hub/model-cards. The licence is the base's: `other`, with a link where it is on a hub."""
     link = {"license_link": f"https://huggingface.co/{base}"} if "/" in base else {}
     return {
-        "library_name": "transformers" if whole else "peft",
+        "library_name": "transformers" if whole or train == "head" else "peft",
         "base_model": base,
         "base_model_relation": "finetune" if whole else "adapter",
         "pipeline_tag": "image-text-to-text",
@@ -157,7 +170,7 @@ def _by_likelihood(protocol: Mapping[str, Any]) -> bool:
 def _vllm(recipe: Mapping[str, Any], base: str, folder: str, whole: bool) -> list[str]:
     """What a vLLM server can load of this export, and with which flags."""
     if recipe.get("train") == "head":
-        return ["The linear layer is no adapter that vLLM knows; use `emovlm predict`."]
+        return ["The linear layer is no adapter that vLLM knows; `emovlm predict` has it."]
     if whole:
         return [
             f"One model in the layout of its base: `vllm serve {folder}`, where vLLM supports the family. No LoRA flag."
@@ -169,10 +182,12 @@ def _vllm(recipe: Mapping[str, Any], base: str, folder: str, whole: bool) -> lis
         f"`lora.{part}.train: full`, peft's modules_to_save" for part in parts if own[part].get("train") == "full"
     ]
     refused += ["`lora.dora`"] if lora.get("dora") else []
+    rank = max(own[part].get("rank") or lora.get("rank", 16) for part in parts)
+    served_rank = next((served for served in SERVED_RANKS if served >= rank), None)
+    refused += [] if served_rank else [f"rank {rank} is above {SERVED_RANKS[-1]}"]
     if refused:
         return [f"vLLM refuses this adapter ({'; '.join(refused)}). Export again with `--merge` and serve that."]
-    rank = max(own[part].get("rank") or lora.get("rank", 16) for part in parts)
-    serve = f"vllm serve {base} --enable-lora --max-lora-rank {rank} --lora-modules emotions={folder}"
+    serve = f"vllm serve {base} --enable-lora --max-lora-rank {served_rank} --lora-modules emotions={folder}"
     lines = [f"    {serve}"]
     if beside := [part for part in parts if part != "language"]:
         lines[0] += " --enable-tower-connector-lora"
@@ -184,5 +199,4 @@ def _vllm(recipe: Mapping[str, Any], base: str, folder: str, whole: bool) -> lis
         )
     else:
         lines.append("The adapter is on the language model alone, which is where vLLM applies LoRA by default.")
-    lines.append("`--max-lora-rank` takes certain numbers only; the next above the rank of the adapter does.")
     return lines

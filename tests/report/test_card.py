@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,12 +19,18 @@ ROOT = Path(__file__).parents[2]
 QWEN = "Qwen/Qwen2.5-VL-3B-Instruct"
 
 
-def made(folder, **recipe):
-    """A run with these sections in its recipe."""
-    folders_made_up.run(folder)
-    path = folder / "recipe.yaml"
-    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **recipe}))
-    return folder
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """`made(folder, **recipe)`: a run with these sections in its recipe."""
+    run = folders_made_up.run(tmp_path_factory.mktemp("made") / "run")
+
+    def made(folder, **recipe):
+        shutil.copytree(run, folder)
+        path = folder / "recipe.yaml"
+        path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **recipe}))
+        return folder
+
+    return made
 
 
 def header(text):
@@ -34,7 +41,7 @@ def vllm(text):
     return text.partition("## Serving with vLLM\n")[2]
 
 
-def test_the_header_is_yaml_and_leaves_the_licence_to_the_base(tmp_path):
+def test_the_header_is_yaml_and_leaves_the_licence_to_the_base(made, tmp_path):
     folder = made(tmp_path / "run", model={"name": QWEN})
     found = header(card(folder, "fine"))
     assert found["base_model"] == QWEN
@@ -44,7 +51,7 @@ def test_the_header_is_yaml_and_leaves_the_licence_to_the_base(tmp_path):
     assert (found["library_name"], found["base_model_relation"]) == ("transformers", "finetune")
 
 
-def test_a_folder_of_somebodys_disk_is_not_told(tmp_path):
+def test_a_folder_of_somebodys_disk_is_not_told(made, tmp_path):
     text = card(
         made(
             tmp_path / "run",
@@ -58,7 +65,7 @@ def test_a_folder_of_somebodys_disk_is_not_told(tmp_path):
     assert "license_link" not in header(text)
 
 
-def test_each_class_has_the_figures_of_report_json(tmp_path):
+def test_each_class_has_the_figures_of_report_json(made, tmp_path):
     folder = made(tmp_path / "run")
     text = card(folder, "x")
     found = json.loads((folder / "report.json").read_text())["evaluations"]["test-likelihood"]
@@ -77,7 +84,7 @@ def test_each_class_has_the_figures_of_report_json(tmp_path):
     assert "One seed: a demonstration" in text
 
 
-def test_a_choice_on_the_test_split_is_stamped_and_an_unscored_run_says_so(tmp_path):
+def test_a_choice_on_the_test_split_is_stamped_and_an_unscored_run_says_so(made, tmp_path):
     folder = made(tmp_path / "run")
     report = json.loads((folder / "report.json").read_text())
     (folder / "report.json").write_text(json.dumps({**report, "selected_on": "test"}))
@@ -90,7 +97,15 @@ def test_a_choice_on_the_test_split_is_stamped_and_an_unscored_run_says_so(tmp_p
         card(tmp_path, "x")
 
 
-def test_it_tells_what_faces_do_not_tell_and_what_the_law_says(tmp_path):
+def test_a_linear_layer_is_no_adapter(made, tmp_path):
+    text = card(made(tmp_path / "run", train="head"), "x")
+    assert header(text)["library_name"] == "transformers"
+    assert "PeftModel" not in text
+    assert 'load_file("x/head.safetensors")' in text
+    assert "vllm serve" not in text
+
+
+def test_it_tells_what_faces_do_not_tell_and_what_the_law_says(made, tmp_path):
     text = card(made(tmp_path / "run"), "x")
     for said in (
         "Article 5(1)(f)",
@@ -107,6 +122,8 @@ def test_it_tells_what_faces_do_not_tell_and_what_the_law_says(tmp_path):
     ("lora", "said", "unsaid"),
     [
         ({"parts": ["language"], "rank": 8}, "--max-lora-rank 8 --lora-modules", "--enable-tower-connector-lora"),
+        ({"parts": ["language"], "rank": 12}, "--max-lora-rank 16 --lora-modules", "refuses"),
+        ({"parts": ["language"], "rank": 600}, "refuses this adapter (rank 600 is above 512)", "vllm serve"),
         (
             {"parts": ["language", "vision"], "rank": 8, "vision": {"rank": 32}},
             "32 --lora-modules emotions=x --enable-tower",
@@ -120,7 +137,7 @@ def test_it_tells_what_faces_do_not_tell_and_what_the_law_says(tmp_path):
         ({"parts": ["language"], "dora": True}, "refuses this adapter (`lora.dora`)", "vllm serve"),
     ],
 )
-def test_which_adapters_a_server_can_load(tmp_path, lora, said, unsaid):
+def test_which_adapters_a_server_can_load(made, tmp_path, lora, said, unsaid):
     text = vllm(card(made(tmp_path / "run", model={"name": QWEN}, lora=lora), "x"))
     assert said in text
     assert unsaid not in text

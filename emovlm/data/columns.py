@@ -22,6 +22,8 @@ from emovlm.data import schema
 Rows = Sequence[dict[str, Any]]
 # Rows of a split from which it is mapped: below, a file would cost more than it saves.
 MAPPED = 100_000
+# Rows of a batch, which stay in the processor's cache while they are read column by column.
+BATCH = 1000
 
 
 def to_dataset(by_split: dict[str, list[dict[str, Any]]], classes: list[str]) -> dict[str, datasets.Dataset]:
@@ -36,15 +38,16 @@ def to_dataset(by_split: dict[str, list[dict[str, Any]]], classes: list[str]) ->
 
 def _table(rows: Rows, features: datasets.Features) -> pyarrow.Table:
     """Column by column: `Dataset.from_dict` would ask every cell anew how it is encoded."""
-    columns = []
-    for field in features.arrow_schema:
-        values = [row.get(field.name) for row in rows]
-        feature = features[field.name]
-        if isinstance(feature, datasets.ClassLabel):
-            index = {name: c for c, name in enumerate(feature.names)} | {None: None}
-            values = [index[name] for name in values]
-        columns.append(pyarrow.array(values, type=field.type))
-    return pyarrow.Table.from_arrays(columns, schema=features.arrow_schema)
+    schema = features.arrow_schema
+    index = {name: c for c, name in enumerate(features["label"].names)} | {None: None}
+    batches = []
+    for start in range(0, len(rows), BATCH):
+        batch = rows[start : start + BATCH]
+        columns = {name: [row.get(name) for row in batch] for name in schema.names}
+        columns["label"] = [index[name] for name in columns["label"]]
+        arrays = [pyarrow.array(values, type=schema.field(name).type) for name, values in columns.items()]
+        batches.append(pyarrow.RecordBatch.from_arrays(arrays, schema=schema))
+    return pyarrow.Table.from_batches(batches, schema=schema)
 
 
 def _dataset(table: pyarrow.Table) -> datasets.Dataset:
@@ -55,7 +58,7 @@ def _dataset(table: pyarrow.Table) -> datasets.Dataset:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with pyarrow.OSFile(str(written), "wb") as file, pyarrow.ipc.new_stream(file, table.schema) as stream:
-            stream.write_table(table, max_chunksize=1000)
+            stream.write_table(table)
     except OSError as error:
         raise UserError(
             f"{written}: cannot be written ({error}); set HF_DATASETS_CACHE to a folder with room"

@@ -31,14 +31,19 @@ def check_row(row: Mapping[str, Any], place: str) -> dict[str, Any]:
     """
     checked: dict[str, Any] = {}
     for column, value in row.items():
+        if not isinstance(column, str):
+            continue
         typed = _TYPES.get(column)
         # Texts, most of what there is, cost no call: rows come by the million.
         if isinstance(value, str):
             value = value.strip()
+            if not value:
+                continue
             typed = None if typed is _text else typed
-        if value is None or value == "" or column == PLACE or not isinstance(column, str):
+        elif value is None:
             continue
         checked[column] = value if typed is None else typed(value, column, place)
+    checked.pop(PLACE, None)
     for column in ("id", "media"):
         if not checked.get(column):
             raise UserError(f"{place}: no {column}; every row needs one (columns here: {', '.join(checked) or 'none'})")

@@ -6,6 +6,7 @@ The csv module, never a reader that guesses types: `001` stays `001`, and `NA`, 
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 from collections.abc import Iterator
@@ -62,14 +63,24 @@ def read_jsonl(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
             raise UserError(f"{place}: is no valid JSON ({error})") from None
         if not isinstance(row, dict):
             raise UserError(f"{place}: a row must be an object, {{...}}; this is {type(row).__name__}")
-        numbers = [key for key in _AS_TEXT if type(row.get(key)) in (int, float)]
+        names, texts = _columns(tuple(row))
+        numbers = [key for key in texts if type(row[key]) in (int, float)]
         if numbers:
             written = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
             row.update({key: written[key] for key in numbers})
-        stripped = {key.strip(): value for key, value in row.items()}
-        if len(stripped) != len(row):
-            raise UserError(f"{place}: two keys differ in blanks alone ({', '.join(map(repr, row))}); keep one of them")
-        yield stripped, place
+        if names:
+            if len(set(names)) != len(names):
+                keys = ", ".join(map(repr, row))
+                raise UserError(f"{place}: two keys differ in blanks alone ({keys}); keep one of them")
+            row = dict(zip(names, row.values(), strict=True))
+        yield row, place
+
+
+@functools.lru_cache(maxsize=10_000)
+def _columns(keys: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """(the names without blanks around them, if any has some; the keys whose numbers are text). Rows are alike."""
+    names = [key.strip() for key in keys]
+    return [] if names == list(keys) else names, [key for key in keys if key in _AS_TEXT]
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

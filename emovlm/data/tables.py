@@ -50,7 +50,9 @@ def _load_rows(data: Data) -> tuple[quarantine.Splits, list[str]]:
     found = gather(data)
     rows, order = found.rows, found.classes
     _check_splits(rows, data.splits.unit)
-    by_split = {name: [row for row in rows if row["split"] == name] for name in SPLITS}
+    by_split: dict[str, Rows] = {name: [] for name in SPLITS}
+    for row in rows:
+        by_split[row["split"]].append(row)
     by_split = {name: part for name, part in by_split.items() if part}
     if data.imbalance is not None:
         by_split["train"] = _cut(by_split.get("train", []), order, data.imbalance)

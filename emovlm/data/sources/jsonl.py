@@ -39,18 +39,17 @@ def load(root: str, names: dict[str, str] | None = None, outside: bool = False) 
 
 def _rows(file: Path, split: str | None, names: dict[str, str] | None, outside: bool) -> Iterator[dict]:
     folder, files, empty = str(file.parent.absolute()), RegularFiles(), True
-    for values, place in read_jsonl(file):
-        media = values.get("media")
+    for row, place in read_jsonl(file):
+        media = row.get("media")
         written = [media] if isinstance(media, str) else media
-        if not written or not isinstance(written, list) or not all(isinstance(part, str) for part in written):
-            raise UserError(
-                f"{place}: media {media!r}: a path or a list of paths is needed (keys: {', '.join(values)})"
-            )
-        row = {"id": ",".join(written), **values, PLACE: place}
+        if not isinstance(written, list) or {*map(type, written)} != {str}:
+            raise UserError(f"{place}: media {media!r}: a path or a list of paths is needed (keys: {', '.join(row)})")
+        row.setdefault("id", ",".join(written))
+        row[PLACE] = place
         row["media"] = [_existing(folder, part, place, outside, files) for part in written]
         if row.get("track"):
             row["track"] = located(folder, str(row["track"]).strip(), place, folder, outside=outside, absolute=True)
-        row["label"] = labels.class_name(values.get("label"), place, names)
+        row["label"] = labels.class_name(row.get("label"), place, names)
         if split is not None:
             row["split"] = split
         empty = False

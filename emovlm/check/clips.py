@@ -25,8 +25,9 @@ UNEVEN = 1.5
 def record_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """Every frame of the clip (of its span) is decoded.
 
-    Keys: fault and kind (None where all is well); frames, seconds (None without a clock), uneven, width_px, height_px,
-    hdr, still; content: digest of the files; looks: see alike.look_of, one a place.
+    Keys: fault and kind (None where all is well); frames, seconds (None without a clock), uneven, short (less is there
+    than the header tells), width_px, height_px, hdr, still; content: digest of the files; looks: alike.look_of of each
+    place.
     """
     media = list(row["media"])
     span = {"start_s": row.get("start_s"), "end_s": row.get("end_s"), "fps": row.get("fps")}
@@ -54,6 +55,7 @@ def record_of(row: Mapping[str, Any]) -> dict[str, Any]:
         "frames": clip.num_visible,
         "seconds": round(span_s[1] - span_s[0], 4) if clip.timed else None,
         "uneven": clip.timed and not header.still and _uneven(times_s_T),
+        "short": row.get("start_s") is row.get("end_s") is None and _short(header, clip.num_visible, span_s[1]),
         "width_px": header.width_px,
         "height_px": header.height_px,
         "hdr": header.hdr,
@@ -74,6 +76,11 @@ def _uneven(times_s_T: np.ndarray) -> bool:
     gaps_s = np.diff(times_s_T)
     usual_s = float(np.median(gaps_s)) if len(gaps_s) else 0.0
     return usual_s > 0 and bool((gaps_s > UNEVEN * usual_s).any() or (gaps_s < usual_s / UNEVEN).any())
+
+
+def _short(header: decode.Header, frames: int, seconds: float) -> bool:
+    slack_s = max(2 * seconds / frames, 0.05 * seconds)
+    return frames < (header.frames or 0) or (not header.still and seconds + slack_s < (header.seconds or 0.0))
 
 
 def _digest(media: Sequence[str]) -> str:

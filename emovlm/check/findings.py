@@ -72,9 +72,12 @@ def of_clips(clips: Sequence[Checked]) -> Iterator[Finding]:
     yield from _annotations(clips)
     yield from _durations(clips)
     uneven = [row["id"] for row, record in clips if record["uneven"]]
+    short = [row["id"] for row, record in clips if record["short"]]
     hdr = [row["id"] for row, record in clips if record["hdr"]]
     remedy = "frames are chosen by time, so nothing is lost; annotations by frame number would be off"
     yield Finding("variable_rate", "note", "clips of a variable frame rate", remedy, uneven)
+    remedy = "see whether their end is missing: a header tells more after damage, or after cutting without coding anew"
+    yield Finding("short", "wrong", "clips with fewer frames, or less time, than their header tells", remedy, short)
     remedy = "their colours come out pale; convert them to SDR (tone mapping) if others are SDR"
     yield Finding("hdr", "wrong", "clips in HDR (PQ or HLG)", remedy, hdr)
 

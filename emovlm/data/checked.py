@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 _TABLE = "CREATE TABLE IF NOT EXISTS clips (clip TEXT PRIMARY KEY, files TEXT, fault TEXT, record TEXT)"
 _FAULTS = "SELECT clip, files, fault FROM clips WHERE fault IS NOT NULL"
 # Records of another version are made anew.
-VERSION = 1
+VERSION = 2
 
 
 def clip_key(row: Row) -> str:

@@ -118,6 +118,12 @@ class Video:
         """Whether its brightness is coded by PQ or HLG (SMPTE ST 2084, ARIB STD-B67): numbers of ITU-T H.273."""
         return self._stream.codec_context.color_trc in (16, 18)
 
+    @property
+    def told(self) -> tuple[int | None, float | None]:
+        """(frames, seconds) by the header, None where it tells nothing about the picture alone."""
+        duration = self._container.duration if len(self._container.streams) == 1 else None
+        return self._stream.frames or None, duration / av.time_base if duration else None
+
     def ticks(self) -> Iterator[Tick]:
         """The times of the packets, in order of presentation: a guess at the frames. Raises and decodes nothing."""
         found: list[tuple[int, int]] = []

@@ -78,21 +78,26 @@ def glance(
 
 @dataclass(frozen=True)
 class Header:
-    """What a clip's first file says of itself. hdr: its colours are meant for a screen of high dynamic range."""
+    """What a clip's first file says of itself. hdr: its colours are meant for a screen of high dynamic range.
+
+    frames, seconds: of the whole file, None where it does not tell.
+    """
 
     still: bool
     width_px: int
     height_px: int
     hdr: bool
+    frames: int | None = None
+    seconds: float | None = None
 
 
 def header(media: list[str]) -> Header:
     """Raises ClipError. The size is as stored: turned clips have their sides exchanged."""
     still, _ = _asked(media, None, None)
     if still:
-        return Header(True, *pictures.size_px(media[0]), hdr=False)
+        return Header(True, *pictures.size_px(media[0]), hdr=False, frames=len(media))
     with video.Video(os.path.abspath(media[0])) as source:
-        return Header(False, *source.size_px, hdr=source.hdr)
+        return Header(False, *source.size_px, source.hdr, *source.told)
 
 
 def _asked(media: list[str], start_s: float | None, end_s: float | None) -> tuple[bool, tuple[float, float]]:

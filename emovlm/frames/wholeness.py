@@ -46,14 +46,33 @@ def missing_end(path: str, format_name: str, num_packets: int, num_indexed: int)
     if "matroska" in names:
         return _short_segment(path)
     if "gif" in names:
-        return None if _gif_ends(path) else "no end mark"
+        return _broken_gif(path)
     return None
 
 
-def _gif_ends(path: str) -> bool:
+def _broken_gif(path: str) -> str | None:
+    """FFmpeg ends quietly at the first block that it does not know; so all blocks must lead to the mark at the end."""
     with open(path, "rb") as file:
-        file.seek(max(0, os.path.getsize(path) - 64))
-        return file.read().rstrip(b"\0\r\n").endswith(b";")
+        content = file.read().rstrip(b"\0\r\n")
+    if not content.endswith(b";"):
+        return "no end mark"
+    place = 13 + _gif_colours(content[10])
+    while place < len(content) - 1:
+        if content[place] == 0x2C:  # a picture, with its own colours or not
+            place += 11 + _gif_colours(content[min(place + 9, len(content) - 1)])
+        elif content[place] == 0x21:  # an extension
+            place += 2
+        else:
+            break
+        while place < len(content) - 1 and content[place]:
+            place += content[place] + 1
+        place += 1
+    return None if place == len(content) - 1 else "its blocks do not lead to its end mark"
+
+
+def _gif_colours(flags: int) -> int:
+    """Bytes of a table of colours."""
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
 def _short_segment(path: str) -> str | None:

@@ -80,11 +80,14 @@ def odd(root: Path) -> list[Row]:
         scene(20).save(root / "frames" / f"img_{number}.png")
     write_video(root / "uneven.mp4", film(scene(22)), pts=[0, 1, 2, 3, 9, 10, 11, 12, 13, 14])
     write_video(root / "hdr.mp4", film(scene(23)), options={"x264-params": "transfer=smpte2084"})
+    write_video(root / "short.webm", film(scene(21), 20), codec="libvpx")
+    spoil(root / "short.webm", 300)
     write_video(root / "long.mp4", film(scene(24), 60), time_base=Fraction(1, 1))
     return [
         Row(root, "frames"),
         Row(root, "uneven.mp4"),
         Row(root, "hdr.mp4"),
+        Row(root, "short.webm"),
         Row(root, "long.mp4"),
         Row(root, "miscounted.mp4", film(scene(25)), num_frames="12"),
         Row(root, "counted.mp4", film(scene(26)), num_frames="10"),
@@ -123,9 +126,9 @@ def cut(path: Path, share: float) -> None:
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
 
 
-def spoil(path: Path) -> None:
+def spoil(path: Path, length: int = 4000) -> None:
     """Zeros in the middle of the pictures."""
     content = bytearray(path.read_bytes())
     middle = len(content) // 2
-    content[middle : middle + 4000] = bytes(4000)
+    content[middle : middle + length] = bytes(length)
     path.write_bytes(content)

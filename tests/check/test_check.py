@@ -58,6 +58,7 @@ def about(found, kind):
         ("behind_the_end", ["late.mp4: apex_s 3.5, the clip ends at 0.5 s"]),
         ("duration", ["long.mp4: 60 s"]),
         ("variable_rate", ["uneven.mp4"]),
+        ("short", ["short.webm"]),
         ("hdr", ["hdr.mp4"]),
         ("gaps", ["frames/img_1.png: img_5.png follows img_3.png"]),
         ("without_rows", ["without_row.mp4"]),

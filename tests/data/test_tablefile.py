@@ -25,6 +25,13 @@ def test_a_cell_may_hold_lines_and_odd_separators(tmp_path):
     assert [row for row, _ in found] == [{"a": "x\ny", "b": "p\u2028q"}]
 
 
+def test_long_cells_blanks_and_any_script_are_read(tmp_path):
+    content = '\ufefffile_name,label,text\r\n"my clip, 1.mp4","sch\xf6n",' + "\u8868\u60c5" * 2000 + "\r\n"
+    (row, place), *_ = rows(read_csv, tmp_path / "t.csv", content)
+    assert place == f"{tmp_path / 't.csv'}:2"
+    assert row == {"file_name": "my clip, 1.mp4", "label": "sch\xf6n", "text": "\u8868\u60c5" * 2000}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -35,7 +42,9 @@ def test_a_cell_may_hold_lines_and_odd_separators(tmp_path):
         ("a,b\n1,2,3\n", ":2: 3 cells for 2 columns"),
         ("a,b\n1,2\n1\n", ":3: 1 cells for 2 columns"),
         ('a,b\n1,"2\n', "is no regular csv"),
-        ("a,b\n\xe4,2\n".encode("latin-1"), "is not UTF-8 (byte 4); save it as UTF-8"),
+        ("a,b\n\xe4,2\n".encode("latin-1"), "t.csv:2: is not UTF-8 (byte 4); save it as UTF-8"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "t.csv:1: holds a zero byte"),
+        ("a,b\n1,2\n3,\0\n", "t.csv:3: holds a zero byte"),
     ],
 )
 def test_irregular_csv_is_refused(tmp_path, content, message):
@@ -60,6 +69,9 @@ def test_json_numbers_become_ids_as_written(tmp_path):
         ('{"id": 1}\n{"id": }\n', ":2: is no valid JSON"),
         ("[1]\n", ":1: a row must be an object"),
         ('{"id": "1", "id": "2"}\n', ":1: is no valid JSON (key 'id' is given twice)"),
+        ('{"id": "1"}\n{"id": "1", " id": "2"}\n', ":2: two keys differ in blanks alone ('id', ' id')"),
+        ('{"id": "1\\u0000"}\n', ":1: holds a zero character"),
+        ('{"id": "1"}\n{"id": "\xe4"}\n'.encode("latin-1"), ":2: is not UTF-8 (byte 20); save it as UTF-8"),
     ],
 )
 def test_irregular_json_is_refused(tmp_path, content, message):

@@ -21,7 +21,7 @@ class Echo:
     def answers(self, rows):
         for one in rows:
             if "bad" in one["id"]:
-                yield Answer(one["id"], error=f"{row['id']}: is damaged"), None
+                yield Answer(one["id"], error=f"{one['id']}: is damaged"), None
             else:
                 shares = {"happy": 0.75, "[sad]": 0.25}
                 yield Answer(one["id"], answer="happy", probabilities=shares, storyboard=["[frame 0]  0.50 s"]), None

@@ -115,8 +115,8 @@ def rows_in_classes(
     """Rows of one set under the classes of another. -> (rows, the other classes in the table's order, rows left out).
 
     table: every one of `classes` -> a class of the other set, or None to leave its rows out. The shares of a soft_label
-    (a list in the order of `classes`) are added up; without those of classes left out they sum to 1 again. Raises
-    UserError for a class that the table does not have, or has and is none.
+    (a list in the order of `classes`) are added up, by name; without those of classes left out they sum to 1 again.
+    Raises UserError for a class that the table does not have, or has and is none.
     """
     unknown = [name for name in table if name not in classes]
     if unknown:
@@ -139,6 +139,6 @@ def rows_in_classes(
             continue
         new = dict(row) | ({} if label is None else {"label": table[label]})
         if shares is not None:
-            new["soft_label"] = [share / sum(summed.values()) for share in summed.values()]
+            new["soft_label"] = {name: share / sum(summed.values()) for name, share in summed.items()}
         kept.append(new)
     return kept, order, left

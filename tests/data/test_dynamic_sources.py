@@ -141,13 +141,15 @@ class TestCremaD:
         assert seen["soft_label"] == shares | {"anger": 0.7, "neutral": 0.3}
         assert "soft_label" not in crema_d.load(roots["crema_d"], "audio")[0]
 
-    def test_a_tie_has_no_label(self, tmp_path):
+    def test_a_tie_is_left_out_or_soft(self, tmp_path):
         layouts.module("crema_d").write(tmp_path)
         table = tmp_path / "processedResults" / "tabulatedVotes.csv"
         lines = table.read_text().splitlines()
         # A, D, F, H, N, S: five raters say anger and five disgust.
         lines[1] = lines[1].replace("0,0,0,0,7,3", "5,5,0,0,0,0")
         layouts.text(table, *lines)
+        with pytest.warns(LeftOut, match="crema_d: of 60 rows left out: 1 without a single majority"):
+            assert crema_d.load(str(tmp_path), "audio")[0]["id"] == "1001_TIE_ANG_XX"
         row = crema_d.load(str(tmp_path), "audio", soft=True)[0]
         assert "label" not in row
         assert row["soft_label"]["anger"] == row["soft_label"]["disgust"] == 0.5

@@ -132,7 +132,7 @@ def test_rows_of_one_set_under_the_classes_of_another():
     assert order == ["Happy", "Sad"]
     assert [(row["id"], row.get("label")) for row in kept] == [("a", "Happy"), ("c", "Sad"), ("d", None)]
     # .1 of joy and .3 of amusement, and .4 of sadness, of the .8 that are not contempt.
-    assert kept[1]["soft_label"] == pytest.approx([0.5, 0.5])
+    assert kept[1]["soft_label"] == pytest.approx({"Happy": 0.5, "Sad": 0.5})
     assert left == {"contempt": 1, "no one class": 1}
     assert rows[0]["label"] == "joy"
 

@@ -10,9 +10,9 @@ Licence  Open Database License 1.0
 A name is actor, sentence, intended emotion (ANG DIS FEA HAP NEU SAD) and level (LO MD HI, or XX). 7,442 clips: 1,271 of
 each class and 1,087 neutral. A line of votes is numbered 1xxxxx for the sound alone, 2xxxxx for the picture alone,
 3xxxxx for both. Traps: the label that others use is seldom said: by the raters of the sound more than half of the clips
-are neutral (3,897 of 7,442); 6 to 9 of a hundred clips have no single majority and no label then; a clone without Git
-LFS has pointers of 130 bytes for videos; names spell the intended label. No official folds: split by data.splits,
-`subject` is the actor. Verified against the official files (all names, all 22,326 lines of votes).
+are neutral (3,897 of 7,442); 6 to 9 of a hundred clips have no single majority and are left out then, counted; a clone
+without Git LFS has pointers of 130 bytes for videos; names spell the intended label. No official folds: split by
+data.splits, `subject` is the actor. Verified against the official files (all names, all 22,326 lines of votes).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import re
 from pathlib import Path
 
 from emovlm import UserError
+from emovlm.data import leftout
 from emovlm.data.clipfolder import find_clips, read_lines
 from emovlm.data.schema import PLACE
 from emovlm.data.tablefile import read_csv
@@ -46,7 +47,8 @@ _NAME = re.compile(r"(\d{4})_([A-Z]{3})_(ANG|DIS|FEA|HAP|NEU|SAD)_(LO|MD|HI|XX)"
 def load(root: str, label: str, soft: bool = False, clips: str = "VideoFlash") -> list[dict]:
     """The rows. label: `intended`, or the majority of the raters of the `audio`, the `picture` or `both`.
 
-    soft: the votes as soft labels. A clip whose votes have no single majority has no label. Raises UserError.
+    soft: the votes as soft labels; without it a clip whose votes have no single majority is left out, counted. Raises
+    UserError.
     """
     top = Path(root).expanduser()
     if label not in PUBLISHED:
@@ -78,8 +80,10 @@ def load(root: str, label: str, soft: bool = False, clips: str = "VideoFlash") -
         else:
             row |= _voted(votes[name], soft)
         rows.append(row)
-    media = find_clips([(row["id"], row[PLACE]) for row in rows], top / clips)
-    return [row | {"media": files} for row, files in zip(rows, media, strict=True)]
+    kept = [row for row in rows if soft or "label" in row]
+    leftout.tell("crema_d", len(rows), {"without a single majority": len(rows) - len(kept)})
+    media = find_clips([(row["id"], row[PLACE]) for row in kept], top / clips)
+    return [row | {"media": files} for row, files in zip(kept, media, strict=True)]
 
 
 def _votes(path: Path, digit: str) -> dict[str, dict[str, int]]:

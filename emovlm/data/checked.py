@@ -47,10 +47,14 @@ def known(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
     """Clip key -> record, of the rows' clips whose files are still those that were checked."""
     if not path().exists():
         return {}
-    asked = {clip_key(row): row["media"] for row in rows}
+    found = {}
     with _open() as table:
-        found = [entry for entry in table.execute("SELECT clip, files, record FROM clips") if entry[0] in asked]
-    return {clip: json.loads(record) for clip, files, record in found if files_key(asked[clip]) == files}
+        for row in rows:
+            key = clip_key(row)
+            entry = table.execute("SELECT files, record FROM clips WHERE clip = ?", (key,)).fetchone()
+            if entry and files_key(row["media"]) == entry[0]:
+                found[key] = json.loads(entry[1])
+    return found
 
 
 def faults(rows: Sequence[Row]) -> list[tuple[Row, str]]:
@@ -68,7 +72,6 @@ def remember(entries: Iterable[tuple[Row, str, dict[str, Any]]]) -> None:
     """Keep (row, files key before decoding, record); `fault` of a record: why the clip cannot be used, or None."""
     values = [(clip_key(row), files, record.get("fault"), json.dumps(record)) for row, files, record in entries]
     with _open() as table:
-        table.execute(_TABLE)
         table.executemany("INSERT OR REPLACE INTO clips VALUES (?, ?, ?, ?)", values)
 
 
@@ -80,6 +83,7 @@ def _open() -> Iterator[sqlite3.Connection]:
         table = sqlite3.connect(path(), timeout=60)
         try:
             with table:
+                table.execute(_TABLE)
                 yield table
         finally:
             table.close()

@@ -66,9 +66,7 @@ def group_rule(study: Study, key: str) -> str | None:
         inside = [c for c in evaluation.head_to_tail if evaluation.groups_C[c] == group]
         names = ", ".join(f"{evaluation.classes[c]} {evaluation.train_counts_C[c]}" for c in inside)
         listed.append(f"{group}: {names or 'no class'}")
-    rule = (
-        "by thirds of the classes in order of training clips, the fewest and the most as many as a third (rounded)"
-    )
+    rule = "by thirds of the classes in order of training clips, the fewest and the most as many as a third (rounded)"
     if cuts := evaluation.protocol.get("cuts"):
         rule = f"given: many from {cuts[0]} training clips on, few below {cuts[1]}"
     return f"Groups are the mean recall of their classes. The cut is {rule}; {'; '.join(listed)}."

@@ -88,7 +88,7 @@ def strips(study: Study, key: str, read: Read) -> list[Strip]:
         ),
     )
     return [
-        Strip(name, heading, rule, tuple(_clip(study, key, row_id, by_arm, classes, read) for row_id in picked))
+        Strip(name, heading, rule, tuple(_clip(study, key, row_id, by_arm, classes, read, judge) for row_id in picked))
         for name, heading, rule, picked in by_rule
         if picked
     ]
@@ -126,16 +126,18 @@ def _clip(
     by_arm: Mapping[str, Mapping[str, Prediction]],
     classes: Sequence[str],
     read: Read,
+    judge: str,
 ) -> ShownClip:
+    """Where arms looked at other frames, those of the judge are shown."""
     evaluation = study.arms[0].runs[0].evaluations[key]
-    first, row = next((arm, rows[row_id]) for arm, rows in by_arm.items())
+    row = by_arm[judge][row_id]
     differ = len({(rows[row_id].times_s, rows[row_id].crop) for rows in by_arm.values()}) > 1
     frames, note = _frames(row, read)
     names = [evaluation.classes[c] for c in evaluation.head_to_tail]
     answers = tuple(_answer(arm, rows[row_id], classes, names) for arm, rows in by_arm.items())
     target = str(row.target)
     is_tail = target in evaluation.tail
-    return ShownClip(row_id, target, is_tail, frames, len(row.times_s), note, first if differ else None, answers)
+    return ShownClip(row_id, target, is_tail, frames, len(row.times_s), note, judge if differ else None, answers)
 
 
 def _first(target: str, by_arm: Mapping[str, Mapping[str, Prediction]], target_c: int) -> str | None:

@@ -94,8 +94,7 @@ def _context(study: Study, key: str, read: clips.Read) -> dict[str, Any]:
     evaluation = study.arms[0].runs[0].evaluations[key]
     order = evaluation.head_to_tail
     names = [evaluation.classes[c] for c in order]
-    listed, protocol = rows(study, key), prose.protocol(study, key)
-    strips = clips.strips(study, key, read)
+    listed, strips = rows(study, key), clips.strips(study, key, read)
     several = [words for words, num in (("seeds", study.num_seeds), ("folds", study.num_folds)) if num > 1]
     return {
         "study": study,
@@ -105,7 +104,7 @@ def _context(study: Study, key: str, read: clips.Read) -> dict[str, Any]:
         "scored_on": scored_on(study, key),
         "several_runs": " and ".join(several),
         "lede": prose.lede(study, key),
-        "in_short": prose.in_short(protocol),
+        "in_short": prose.in_short(study, key),
         "arm_word": "Arm" if study.kind == "study" else "Run",
         "overrides_word": "other than the control" if study.given else "overrides",
         "seeds_stamp": seeds_stamp(study),
@@ -129,7 +128,7 @@ def _context(study: Study, key: str, read: clips.Read) -> dict[str, Any]:
         "costs": prose.costs(study),
         "commands": [*prose.commands(study), prose.remake(study)],
         "environment": prose.environment(study),
-        "protocol": protocol,
+        "protocol": prose.protocol(study, key),
         "recipe_text": _recipe_text(study),
         "definitions": prose.DEFINITIONS,
     }

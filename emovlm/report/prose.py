@@ -1,7 +1,6 @@
 """The sentences of the page that depend on the study: title, first paragraph, contrast, how to reproduce."""
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,6 +131,27 @@ def contrast_words(named: Contrast, study: Study) -> str:
 
 def protocol(study: Study, key: str) -> list[tuple[str, str]]:
     """How the numbers came about: each part once, arm by arm where arms differ in it."""
+    found = []
+    for name, by_arm in _parts(study, key).items():
+        values = list(dict.fromkeys(by_arm.values()))
+        if len(values) > 1:
+            values = [f"{value} ({', '.join(arm for arm in by_arm if by_arm[arm] == value)})" for value in values]
+        found.append((name, "; ".join(values)))
+    return found
+
+
+def in_short(study: Study, key: str) -> str:
+    """Of the protocol what changes a number most; nothing where the files have none."""
+    found = []
+    for name, by_arm in _parts(study, key).items():
+        values = set(by_arm.values())
+        if name in IN_SHORT and not values <= {"no", "none"}:
+            found.append(f"{name} {values.pop()}" if len(values) == 1 else f"{name} not the same in all")
+    return "; ".join(found)
+
+
+def _parts(study: Study, key: str) -> dict[str, dict[str, str]]:
+    """Part of the protocol -> arm -> its value, in words; all values where the arm's runs differ."""
     by_part: dict[str, dict[str, list[str]]] = {}
     for arm in ordered_arms(study):
         for run in arm.runs:
@@ -139,20 +159,11 @@ def protocol(study: Study, key: str) -> list[tuple[str, str]]:
             if not evaluation.protocol:
                 continue
             for name, value in {"evaluation": evaluation.key, **evaluation.protocol}.items():
-                by_part.setdefault(name, {}).setdefault(arm.name, []).append(_plain(name, value))
-    found = []
-    for name, by_arm in by_part.items():
-        listed = {arm: ", ".join(dict.fromkeys(values)) for arm, values in by_arm.items()}
-        values = list(dict.fromkeys(listed.values()))
-        if len(values) > 1:
-            values = [f"{value} ({', '.join(arm for arm in listed if listed[arm] == value)})" for value in values]
-        found.append((name.replace("_", " "), "; ".join(values)))
-    return found
-
-
-def in_short(listed: Sequence[tuple[str, str]]) -> str:
-    """Of the protocol what changes a number most."""
-    return "; ".join(f"{name} {value}" for name, value in listed if name in IN_SHORT)
+                by_part.setdefault(name.replace("_", " "), {}).setdefault(arm.name, []).append(_plain(name, value))
+    return {
+        name: {arm: ", ".join(dict.fromkeys(values)) for arm, values in by_arm.items()}
+        for name, by_arm in by_part.items()
+    }
 
 
 def _plain(name: str, value: Any) -> str:

@@ -181,8 +181,8 @@ class Evaluation:
 
     @property
     def head_to_tail(self) -> list[int]:
-        """Class indices from the most to the fewest training clips; ties keep the order of the classes."""
-        return sorted(range(len(self.classes)), key=lambda c: -self.train_counts_C[c])
+        """Class indices from the most to the fewest training clips; of a tie the tail comes last."""
+        return sorted(range(len(self.classes)), key=lambda c: (-self.train_counts_C[c], self.classes[c] in self.tail))
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,9 @@ def against(study: Study, key: str, rows: Sequence[Row], width_px: int, name: st
     if study.single:
         return []
     arms = {arm.name: _entries(arm, key) for arm in ordered_arms(study)}
-    kinds = {COVERAGE: _coverage, **{COSTS[kind]: _cost(kind) for kind in ("visual_tokens", "tokens")}}
-    if not _any(study, key, "enrich"):
-        del kinds[COSTS["tokens"]]  # they go with the visual ones
+    kinds = {COVERAGE: _coverage, "frames of a clip": _cost("frames"), COSTS["visual_tokens"]: _cost("visual_tokens")}
+    if _any(study, key, "enrich"):  # else they go with the visual ones
+        kinds[COSTS["tokens"]] = _cost("tokens")
     figures = []
     for number_of, (title, of) in enumerate(kinds.items()):
         x_A = {arm: mean(of(one) for one in entries) for arm, entries in arms.items()}

@@ -64,11 +64,13 @@ def test_against_coverage_and_visual_tokens(folder: Path) -> None:
     figures = against(study, KEY, rows(study, KEY), 400, "x")
     assert [heading for heading, _ in figures] == [
         "Macro-F1 against events hit by a frame",
+        "Macro-F1 against frames of a clip",
         "Macro-F1 against visual tokens",
     ]
-    coverage, tokens = (svg for _, svg in figures)
+    coverage, frames, tokens = (svg for _, svg in figures)
     assert "natural 0.40, " in coverage
     assert "square_root 1.00, " in coverage
+    assert "square_root 8.00, " in frames
     assert "square_root 64.00, " in tokens
     page = section(write_page(folder).read_text(encoding="utf-8"), "seeing")
     assert "0.700 10 clips 0.200 15 clips" in page

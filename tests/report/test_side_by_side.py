@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from emovlm import UserError
 from emovlm.cli import app
+from emovlm.frames.clip import Clip
 from emovlm.report.page import write
 from emovlm.report.side_by_side import load, page_of
 from emovlm.report.stamps import seeds_stamp, stamps
@@ -49,6 +51,28 @@ def test_the_first_is_the_control_and_what_recipes_differ_in_is_said(runs: list[
     assert "emovlm train runs/class_balanced/recipe.yaml\nemovlm evaluate runs/zero_shot/recipe.yaml\n" in page
     assert "emovlm report runs/natural runs/class_balanced runs/zero_shot" in page
     assert str(runs[0].parent.parent) not in page
+
+
+def test_where_runs_looked_at_other_frames_those_of_the_control_are_shown(runs: list[Path]) -> None:
+    for run, times_s in zip(runs, ([0.5], [1.0], [0.25, 0.75]), strict=True):
+        path = run / "eval" / KEY / "predictions.jsonl"
+        header, *lines = [json.loads(line) for line in path.read_text().splitlines()]
+        header["protocol"]["frames"] = {"keep": len(times_s)}
+        rows = [line | {"media": ["clip.mp4"], "times_s": times_s} for line in lines]
+        path.write_text("".join(json.dumps(line) + "\n" for line in [header, *rows]))
+        report = json.loads((run / "report.json").read_text())
+        report["evaluations"][KEY]["protocol"]["frames"] = header["protocol"]["frames"]
+        (run / "report.json").write_text(json.dumps(report))
+
+    def read(media, choose, **_):
+        assert choose(np.array([0.25, 0.5, 0.75, 1.0]), (0.0, 1.0)).tolist() == [1], "half a second, as the control"
+        return Clip(np.zeros((1, 8, 8, 3), np.uint8), np.array([0.5]), True, 1)
+
+    study = load(runs)
+    page = write(study, page_of(study), read=read).read_text(encoding="utf-8")
+    assert "the frames are those of natural" in page
+    assert '<p class="note">scorer likelihood; score sum; frames not the same in all.' in page
+    assert "keep 2 (zero_shot); keep 1 (natural, class_balanced)" in page
 
 
 def test_one_folder_is_read_as_before(runs: list[Path]) -> None:

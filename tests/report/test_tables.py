@@ -64,6 +64,16 @@ def test_classes_run_from_head_to_tail(tmp_path: Path) -> None:
     assert [evaluation.classes[c] for c in evaluation.head_to_tail][-2:] == ["fear", "disgust"]
 
 
+def test_of_classes_with_as_many_clips_the_tail_is_last(tmp_path: Path) -> None:
+    """The figures tint the right end as the tail."""
+    folder = made_up.run(tmp_path / "run", per_class=3)
+    report = json.loads((folder / "report.json").read_text())
+    report["evaluations"]["test-likelihood"] |= {"train_counts": [44] * 7, "tail": ["happy", "sad"]}
+    (folder / "report.json").write_text(json.dumps(report))
+    evaluation = load(folder).arms[0].runs[0].evaluations["test-likelihood"]
+    assert [evaluation.classes[c] for c in evaluation.head_to_tail] == [*made_up.CLASSES[2:], "happy", "sad"]
+
+
 @pytest.mark.parametrize(("value", "plain", "with_sign"), [(0.5, "0.500", "+0.500"), (float("nan"), "-", "-")])
 def test_numbers(value: float, plain: str, with_sign: str) -> None:
     assert number(value) == plain

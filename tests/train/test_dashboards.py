@@ -314,6 +314,21 @@ def test_the_picture_of_a_confusion_matrix_is_dark_where_the_share_is_large():
     assert as_sad[height // 2 : 3 * height // 5].mean() > 0.5, "sad as sad: all"
 
 
+def test_clips_a_second_and_the_share_waited_are_of_the_steps_since_the_last_report(monkeypatch):
+    now_s = iter([0.0, 1.0, 1.0, 4.0, 100.0, 100.5, 101.0, 102.5])
+    monkeypatch.setattr(dashboards.time, "monotonic", lambda: next(now_s))
+    pace = dashboards.Pace()
+    fetch = pace.waiting(lambda: "batch")
+    assert fetch() == "batch"
+    pace.begin_step()
+    pace.end_step(num_clips=8)
+    assert pace.report() == {"speed/clips_per_s": 2.0, "speed/data_wait_share": 0.25}, "1 s waited, 3 s worked"
+    fetch()
+    pace.begin_step()
+    pace.end_step(num_clips=8)
+    assert pace.report() == {"speed/clips_per_s": 4.0, "speed/data_wait_share": 0.25}, "0.5 s waited, 1.5 s worked"
+
+
 def test_only_the_first_process_shows_the_confusion_matrix():
     class Never:
         show_confusion = None

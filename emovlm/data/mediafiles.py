@@ -84,7 +84,7 @@ def located(
     """
     if "\0" in written:
         raise UserError(f"{place}: the path {written!r} has a zero byte in it")
-    path = os.path.join(folder, written)
+    path = written if written.startswith("/") else f"{folder.rstrip('/')}/{written}"
     if outside or (absolute and written.startswith("/")):
         return path
     if written.startswith("/"):

@@ -76,8 +76,8 @@ def of_clips(clips: Sequence[Checked]) -> Iterator[Finding]:
     hdr = [row["id"] for row, record in clips if record["hdr"]]
     remedy = "frames are chosen by time, so nothing is lost; annotations by frame number would be off"
     yield Finding("variable_rate", "note", "clips of a variable frame rate", remedy, uneven)
-    remedy = "see whether their end is missing: a header tells more after damage, or after cutting without coding anew"
-    yield Finding("short", "wrong", "clips with fewer frames, or less time, than their header tells", remedy, short)
+    remedy = "look at one: frames are hidden on purpose (cut without coding anew), or lost by damage"
+    yield Finding("short", "note", "clips with fewer frames, or less time, than their header tells", remedy, short)
     remedy = "their colours come out pale; convert them to SDR (tone mapping) if others are SDR"
     yield Finding("hdr", "wrong", "clips in HDR (PQ or HLG)", remedy, hdr)
 

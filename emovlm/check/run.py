@@ -51,6 +51,7 @@ def check(recipe: Recipe, out: Path, workers: int | None = None) -> dict[str, An
     found += [_left_out([str(one.message) for one in told if issubclass(one.category, LeftOut)])]
     content = {
         "source": recipe.data.source,
+        "root": recipe.data.args.get("root"),
         "rows": len(rows),
         "clips": len(records),
         "known_before": num_known,

@@ -36,7 +36,8 @@ def _table(title: str, of_level: list[Any]) -> Table:
 
 def opening(found: Mapping[str, Any]) -> str:
     known = f", {found['known_before']} of them known from before" if found["known_before"] else ""
-    return f"{found['source']}: {found['rows']} rows, {found['clips']} clips decoded from end to end{known}"
+    where = f" in {found['root']}" if found["root"] else ""
+    return f"{found['source']}{where}: {found['rows']} rows, {found['clips']} clips decoded from end to end{known}"
 
 
 def such_as(finding: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from emovlm.train.preflight import accumulation_steps
 if TYPE_CHECKING:
     from emovlm.recipe import Recipe
 
+PYTHONS_OWN = warnings.formatwarning
 # What the communication says on the processes that are left when one has ended.
 LEFT_ALONE = ("Connection closed by peer", "Connection reset by peer", "remote process exited", "Broken pipe")
 
@@ -96,6 +97,13 @@ def leave_processes() -> None:
     distributed = sys.modules.get("torch.distributed")
     if distributed is not None and distributed.is_available() and distributed.is_initialized():
         distributed.destroy_process_group()
+
+
+def told(message: Warning | str, category: type[Warning], *place: object) -> str:
+    """A warning of ours in one line, without the place in our code; others as Python writes them."""
+    if category.__module__.startswith("emovlm."):
+        return f"warning: {message}\n"
+    return PYTHONS_OWN(message, category, *place)  # type: ignore[arg-type]
 
 
 def quiet_libraries() -> None:

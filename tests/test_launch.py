@@ -204,3 +204,15 @@ def test_an_error_that_ends_with_a_command_names_the_recipe():
     with pytest.raises(UserError) as caught, named(Path("my recipe.yaml"), ["seed=1"]):
         raise UserError("no texts; make them with `emovlm enrich RECIPE`")
     assert str(caught.value) == "no texts; make them with `emovlm enrich 'my recipe.yaml' seed=1`"
+
+
+def test_a_warning_of_ours_is_one_line_without_its_place():
+    import warnings
+
+    from emovlm.data.leaks import LeakWarning
+
+    assert launch.told("3 sources are in two splits", LeakWarning, "splits.py", 30) == (
+        "warning: 3 sources are in two splits\n"
+    )
+    plain = ("old", UserWarning, "splits.py", 30)
+    assert launch.told(*plain) == warnings.formatwarning(*plain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 
 from emovlm import UserError, __version__
 from emovlm.cli import data, frames, results, training, use
-from emovlm.launch import leave_processes, tell_failure
+from emovlm.launch import leave_processes, tell_failure, told
 
 app = typer.Typer(
     help="Fine-tune vision-language models on long-tailed emotion data, and score them in a way that can be defended.",
@@ -66,6 +67,7 @@ def options(
 
 def main() -> None:
     """Exit codes: 0 done, 2 the user's mistake (one line, no traceback), 1 ours."""
+    warnings.formatwarning = told
     try:
         app()
     except SystemExit as end:  # how typer ends, also where all is well

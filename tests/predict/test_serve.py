@@ -21,6 +21,7 @@ pytest.importorskip("gradio", reason="needs the extra [serve]")
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
 MOST_BYTES = 300_000
+WEB = httpx.Client(timeout=60.0)  # a machine may be busy
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -152,7 +153,7 @@ def test_a_file_above_the_limit_is_refused(tab, tmp_path) -> None:
 @pytest.mark.parametrize("path", ["/etc/passwd", str(REPOSITORY / "README.md"), "README.md", "../../etc/passwd"])
 def test_no_file_outside_the_temporary_folder_is_given(address, path) -> None:
     for route in (f"gradio_api/file={path}", f"file={path}", f"gradio_api/stream/{path}", f"static/{path}"):
-        got = httpx.get(address + route)
+        got = WEB.get(address + route)
         assert got.status_code >= 400, route
         assert "root:" not in got.text
         assert "emovlm" not in got.text
@@ -160,19 +161,19 @@ def test_no_file_outside_the_temporary_folder_is_given(address, path) -> None:
 
 def called(address: str, path: str, session: str) -> str:
     """What comes of the call that the page makes, with this path as the clip's."""
-    config = httpx.get(f"{address}config").json()
+    config = WEB.get(f"{address}config").json()
     look = next(one for one in config["dependencies"] if one["api_name"] == "look")
     file = {"path": path, "meta": {"_type": "gradio.FileData"}}
     content = {"data": [file, "uniform", 4, "none", 1.0, False], "fn_index": look["id"], "session_hash": session}
-    assert httpx.post(f"{address}gradio_api/queue/join", json=content).status_code == 200
-    with httpx.stream("GET", f"{address}gradio_api/queue/data?session_hash={session}", timeout=60) as stream:
+    assert WEB.post(f"{address}gradio_api/queue/join", json=content).status_code == 200
+    with WEB.stream("GET", f"{address}gradio_api/queue/data?session_hash={session}") as stream:
         return "".join(stream.iter_text()).replace(" ", "")
 
 
 def test_the_programs_interface_looks_at_uploads_alone(address, plain_run) -> None:
     clip = Path(plain_run[1].rows[0]["media"][0])
-    (uploaded,) = httpx.post(f"{address}gradio_api/upload", files={"files": (clip.name, clip.read_bytes())}).json()
-    assert httpx.get(f"{address}gradio_api/file={uploaded}").content == clip.read_bytes()
+    (uploaded,) = WEB.post(f"{address}gradio_api/upload", files={"files": (clip.name, clip.read_bytes())}).json()
+    assert WEB.get(f"{address}gradio_api/file={uploaded}").content == clip.read_bytes()
     assert '"success":true' in called(address, uploaded, "uploaded")
     for number, path in enumerate((str(clip), "/etc/passwd", str(REPOSITORY / "recipes/demo/report.png"))):
         events = called(address, path, f"other{number}")
@@ -191,8 +192,8 @@ def test_only_this_machine_is_served(address) -> None:
 
 
 def test_a_site_whose_name_leads_here_gets_no_answer(address) -> None:
-    assert httpx.get(address, headers={"Host": "evil.example"}).status_code == 400
-    assert httpx.get(address).status_code == 200
+    assert WEB.get(address, headers={"Host": "evil.example"}).status_code == 400
+    assert WEB.get(address).status_code == 200
 
 
 def test_the_command_serves_until_it_is_told_to_end_and_leaves_nothing(plain_run, tmp_path) -> None:
@@ -202,10 +203,10 @@ def test_the_command_serves_until_it_is_told_to_end_and_leaves_nothing(plain_run
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=surroundings, cwd=tmp_path) as running:
         assert running.stdout
         assert running.stdout.readline().startswith(f"http://127.0.0.1:{port}/")
-        assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 200
+        assert WEB.get(f"http://127.0.0.1:{port}/").status_code == 200
         assert list(tmp_path.glob("emovlm-serve-*"))
         running.send_signal(signal.SIGINT)
-        assert running.wait(30) == 0
+        assert running.wait(60) == 0
     assert not list(tmp_path.iterdir())
 
 

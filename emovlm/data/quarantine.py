@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,19 +15,20 @@ from typing import Any
 
 from emovlm import UserError
 from emovlm.data import checked
+from emovlm.data.leftout import LeftOut
 from emovlm.data.tablefile import read_jsonl
 
 Row = Mapping[str, Any]
 # Split -> reason -> rows.
-LeftOut = dict[str, dict[str, int]]
+Reasons = dict[str, dict[str, int]]
 
 
 class Splits(dict[str, Any]):
     """Split name -> rows; `left_out`: what `data.quarantine` took out of each split."""
 
-    def __init__(self, rows: Mapping[str, Any], left_out: LeftOut | None = None):
+    def __init__(self, rows: Mapping[str, Any], left_out: Reasons | None = None):
         super().__init__(rows)
-        self.left_out: LeftOut = left_out or {}
+        self.left_out: Reasons = left_out or {}
 
 
 def read(path: Path | None, ids: Iterable[str]) -> dict[str, str]:
@@ -51,15 +53,21 @@ def read(path: Path | None, ids: Iterable[str]) -> dict[str, str]:
 
 
 def apply(by_split: Mapping[str, Sequence[Row]], reasons: Mapping[str, str]) -> Splits:
-    """The splits without the rows that `reasons` names. Raises UserError where nothing of a split is left."""
+    """The splits without the rows that `reasons` names; warns of how many (LeftOut).
+
+    Raises UserError where nothing of a split is left.
+    """
     kept = {name: [row for row in rows if row["id"] not in reasons] for name, rows in by_split.items()}
-    left_out: LeftOut = {}
+    left_out: Reasons = {}
     for name, rows in by_split.items():
         counts = Counter(reasons[row["id"]] for row in rows if row["id"] in reasons)
         if counts and not kept[name]:
             raise UserError(f"data.quarantine: takes all {len(rows)} rows out of the {name} split; mend the files")
         if counts:
             left_out[name] = dict(counts.most_common())
+    if left_out:
+        told = "; ".join(f"{name} {', '.join(f'{n} {why}' for why, n in by.items())}" for name, by in left_out.items())
+        warnings.warn(f"data.quarantine: rows left out: {told}", LeftOut, stacklevel=2)
     return Splits(kept, left_out)
 
 

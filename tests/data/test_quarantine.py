@@ -7,6 +7,7 @@ import pytest
 
 from emovlm import UserError
 from emovlm.data import checked, splits, tables
+from emovlm.data.leftout import LeftOut
 from emovlm.recipe import Data
 
 
@@ -34,7 +35,8 @@ def listed(tmp_path, *lines):
 
 def test_rows_are_left_out_and_counted_by_split(tmp_path):
     lines = [{"id": "0", "reason": "empty"}, {"id": "3", "reason": "truncated"}, {"id": "8", "reason": "empty"}]
-    by_split, _ = tables.load_rows(twelve(tmp_path, quarantine=listed(tmp_path, *lines)))
+    with pytest.warns(LeftOut, match=r"rows left out: train 1 empty, 1 truncated; test 1 empty"):
+        by_split, _ = tables.load_rows(twelve(tmp_path, quarantine=listed(tmp_path, *lines)))
     assert [row["id"] for row in by_split["train"]] == ["1", "2", "4", "5", "6", "7"]
     assert [row["id"] for row in by_split["test"]] == ["9", "10", "11"]
     assert by_split.left_out == {"train": {"empty": 1, "truncated": 1}, "test": {"empty": 1}}

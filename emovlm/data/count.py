@@ -94,7 +94,7 @@ class Count:
 
 def count(data: Data) -> list[Count]:
     """The set as it ships and is dealt out, uncut; of a set that ships folds every fold. Raises UserError."""
-    data = data.model_copy(update={"imbalance": None, "test_subset": None})
+    data = data.model_copy(update={"imbalance": None, "test_subset": None, "map": None})
     load = lookup.resolve(lookup.SOURCE, data.source)
     module = importlib.import_module(load.__module__)
     key = getattr(module, "PUBLISHED_BY", None)

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from emovlm import UserError, lookup
-from emovlm.data import folds, labels, mediafiles, quarantine, schema
+from emovlm.data import folds, labels, leftout, mediafiles, quarantine, schema
 from emovlm.data.dealing import Rows, deal
 from emovlm.data.schema import PLACE, SPLITS
+from emovlm.data.synonyms import rows_in_classes
 
 if TYPE_CHECKING:
     from emovlm.recipe import Data, Imbalance, Subset
@@ -42,7 +43,7 @@ def load_rows(data: Data) -> tuple[quarantine.Splits, list[str]]:
     alphabet. `data.splits` is used where no row says its split; `data.imbalance` cuts the training split and
     `data.test_subset` the test split; what `data.quarantine` names is left out of what these chose.
     """
-    with _uncollected(), _told_briefly():
+    with uncollected(), _told_briefly():
         return _load_rows(data)
 
 
@@ -67,7 +68,7 @@ def _load_rows(data: Data) -> tuple[quarantine.Splits, list[str]]:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Without the collector of cycles: it walks all rows again whenever they have grown by a quarter, for nothing."""
     enabled = gc.isenabled()
     gc.disable()
@@ -93,9 +94,15 @@ def gather(data: Data) -> Everything:
     with mediafiles.collecting() as missing:
         found, default_classes = _call_source(data.source, data.args)
         rows = _checked_rows(found, data.source)
-    given = data.classes if data.classes is not None else default_classes
+    given = data.classes if data.classes is not None and data.map is None else default_classes
     order = labels.check_classes(given) if given is not None else _order_of(rows, data.source)
     _check_labels(rows, order)
+    if data.map is not None:
+        total = len(rows)
+        rows, others, left = rows_in_classes(rows, order, data.map)
+        leftout.tell(data.source, total, left)
+        order = labels.check_classes(data.classes if data.classes is not None else others)
+        _check_labels(rows, order)
     deal(rows, data.splits)
     for row in rows:
         if "split" not in row:

@@ -284,3 +284,25 @@ def test_real_photographs_subject_by_subject():
     assert counts["test"]["happy"] == counts["test"]["neutral"]
     assert 8 <= counts["train"]["happy"] / counts["train"]["neutral"] <= 10
     assert by_split["train"][0]["subject"].startswith("0")
+
+
+def test_classes_of_one_set_under_those_of_another(tmp_path):
+    """A class without an equal is left out and counted; a recipe with a null in its map is the same when read again."""
+    import yaml
+
+    from emovlm import recipe as recipes
+    from emovlm.data.leftout import LeftOut
+
+    table = {"happy": "joy", "surprise": "joy", "sad": "sadness", "neutral": None, "angry": None}
+    table |= {"disgust": None, "fear": None}
+    values = {"data": {"source": "demo", "map": table, "classes": ["sadness", "joy"]}, "model": {"name": "demo"}}
+    (tmp_path / "r.yaml").write_text(yaml.safe_dump(values))
+    found = recipes.load(tmp_path / "r.yaml")
+    with pytest.warns(LeftOut, match="188 neutral"):
+        rows, order = tables.load_rows(found.data)
+    assert order == ["sadness", "joy"]
+    assert Counter(row["label"] for row in rows["test"]) == {"joy": 80, "sadness": 40}
+    (tmp_path / "again.yaml").write_text(yaml.safe_dump(recipes.resolved(found)))
+    assert recipes.load(tmp_path / "again.yaml") == found
+    with pytest.raises(UserError, match=r"data.map: has no line for fear"):
+        tables.load_rows(found.data.model_copy(update={"map": {k: v for k, v in table.items() if k != "fear"}}))

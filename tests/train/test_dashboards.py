@@ -11,7 +11,6 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +21,6 @@ from emovlm import run as runs
 from emovlm.longtail.plan import plan
 from emovlm.recipe import resolved
 from emovlm.train import dashboard_runs, dashboards, terminal
-
-# trackio reads it while it is imported.
-os.environ["TRACKIO_DIR"] = tempfile.mkdtemp(prefix="trackio-")
 
 ROOT = Path(__file__).parents[2]
 CLIPS = ROOT / "emovlm" / "demo" / "clips" / "train"
@@ -210,6 +206,7 @@ def stopped_and_resumed(recipe_of, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"MODE": "offline", "DIR": str(home), "SILENT": "true"}.items():
             patch.setenv(f"WANDB_{name}", value)
+        patch.setenv("TRACKIO_DIR", str(home / "trackio"))  # read while trackio is imported: by this training
         patch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
         for resume in (False, True):
             run = trained(recipe, home / "run", resume=resume, validate=lambda model, processor: ({}, next(seen)))

@@ -38,6 +38,11 @@ class Planned:
 
 def planned(recipe: Recipe) -> Planned:
     """Raises UserError for whatever is wrong with the rows, or for a promise that the mix cannot keep."""
+    with tables.uncollected():
+        return _planned(recipe)
+
+
+def _planned(recipe: Recipe) -> Planned:
     splits, classes = tables.load_rows(recipe.data)
     if "train" not in splits:
         raise UserError(f"data: there is no train split (found: {', '.join(splits)})")

@@ -24,11 +24,12 @@ def load(data: Data) -> Splits:
 
     Raises UserError for whatever is wrong with the rows, also for those that a check found to be unreadable.
     """
-    by_split, classes = tables.load_rows(data)
-    quarantine.refuse_known(by_split)
-    for note in leak_notes(by_split):
-        warnings.warn(note, LeakWarning, stacklevel=2)
-    return Splits(to_dataset(by_split, classes), by_split.left_out)
+    with tables.uncollected():
+        by_split, classes = tables.load_rows(data)
+        quarantine.refuse_known(by_split)
+        for note in leak_notes(by_split):
+            warnings.warn(note, LeakWarning, stacklevel=2)
+        return Splits(to_dataset(by_split, classes), by_split.left_out)
 
 
 def pick(splits: dict[str, datasets.Dataset], name: str) -> datasets.Dataset:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from emovlm import UserError
+from emovlm.places import cache_folder
 
 Row = Mapping[str, Any]
 _TABLE = "CREATE TABLE IF NOT EXISTS clips (clip TEXT PRIMARY KEY, files TEXT, fault TEXT, record TEXT)"
@@ -39,8 +40,7 @@ def files_key(media: Sequence[str]) -> str | None:
 
 
 def path() -> Path:
-    folder = Path(os.environ.get("EMOVLM_CACHE") or "~/.cache/emovlm").expanduser()
-    return folder / "checked.sqlite"
+    return cache_folder() / "checked.sqlite"
 
 
 def known(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
@@ -63,6 +63,8 @@ def faults(rows: Sequence[Row]) -> list[tuple[Row, str]]:
         return []
     with _open() as table:
         found = {clip: (files, why) for clip, files, why in table.execute(_FAULTS)}
+    if not found:
+        return []
     first = {json.loads(clip)[1][0] for clip in found}
     suspects = [(row, found.get(clip_key(row))) for row in rows if os.path.abspath(row["media"][0]) in first]
     return [(row, entry[1]) for row, entry in suspects if entry and files_key(row["media"]) == entry[0]]

@@ -21,7 +21,19 @@ COMMAND = re.compile(r"^[\s#$>`]*(?:\.venv/bin/)?(emovlm [^`#\n]+|make [a-z-]+)"
 
 # Lowest first; a module imports only from layers before its own, or from its own folder.
 LAYERS = [
-    {"__init__", "lookup", "yaml_file", "faults", "settings", "sections", "recipe", "recipe_schema", "run", "demo"},
+    {
+        "__init__",
+        "lookup",
+        "yaml_file",
+        "faults",
+        "settings",
+        "sections",
+        "recipe",
+        "recipe_schema",
+        "run",
+        "demo",
+        "places",
+    },
     {"metrics"},
     {"longtail"},
     {"data"},

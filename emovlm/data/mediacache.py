@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from emovlm.data.sources.folder import PICTURES, VIDEOS
+from emovlm.places import cache_folder
 
 
 def store(content: bytes, name: str | None, folder: Path | None = None) -> str:
@@ -57,5 +58,4 @@ def _index(table: str) -> Path:
 
 
 def _folder() -> Path:
-    """As enrich/cache.py finds it: $EMOVLM_CACHE, or ~/.cache/emovlm."""
-    return Path(os.environ.get("EMOVLM_CACHE") or "~/.cache/emovlm").expanduser() / "media"
+    return cache_folder() / "media"

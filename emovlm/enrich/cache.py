@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from emovlm import UserError
+from emovlm.places import cache_folder
 
 POLL_S = 0.2
 
@@ -46,11 +47,6 @@ def _content(path: str, _size: int, _changed: int) -> str:
     """A file is read again when its size or its time of change is another."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
-
-
-def cache_folder() -> Path:
-    """$EMOVLM_CACHE, or ~/.cache/emovlm."""
-    return Path(os.environ.get("EMOVLM_CACHE") or "~/.cache/emovlm").expanduser()
 
 
 class Store:

@@ -85,9 +85,13 @@ def data_push(
     overrides: Overrides = None,
 ) -> None:
     """Write a folder for the Hugging Face hub, parquet with the media inside and a card; `hf upload` sends it."""
+    import datasets
+
     from emovlm import recipe as recipes
     from emovlm.data.pushing import push
 
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()
     for note in push(recipes.load(recipe, overrides), folder):
         typer.echo(note, err=True)
 

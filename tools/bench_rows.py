@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import resource
 import subprocess
@@ -76,9 +77,10 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         table = write_rows(Path(folder), asked.rows)
+        environment = {**os.environ, "HF_DATASETS_CACHE": str(Path(folder) / "cache")}
         for what in WHAT:
             command = [sys.executable, __file__, "--measure", what, "--table", str(table)]
-            found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+            found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, env=environment).stdout)
             print(
                 f"{what}: {found['rows']} rows in {found['processor_s']} s, at most {found['peak_gb']} GB", flush=True
             )

@@ -96,6 +96,12 @@ class Data(OpenSection):
     on_error: Literal["quarantine"] | None = None
     max_failed: Share | None = None
 
+    @model_validator(mode="after")
+    def share_is_of_what_may_fail(self) -> Data:
+        if self.max_failed is not None and self.on_error is None:
+            raise ValueError(f"max_failed {self.max_failed:g}: no clip may fail; it goes with on_error: quarantine")
+        return self
+
 
 class Frames(OpenSection):
     """`input`: the frames as pictures in time order, or as one video with its clock.

@@ -29,12 +29,15 @@ BINS = 30
 
 
 def counted(data: Data, rows: Sequence[Row], classes: list[str]) -> Count:
-    """The rows of each class and split, beside the published totals where the source's module has them."""
+    """The rows of each class and split, beside the published totals where the source's module has them.
+
+    Under `data.map` the classes are another set's, so that there is nothing to compare with.
+    """
     load = lookup.resolve(lookup.SOURCE, data.source)
     module = importlib.import_module(load.__module__)
-    published = getattr(module, "PUBLISHED", {})
+    published = getattr(module, "PUBLISHED", {}) if data.map is None else {}
     key = getattr(module, "PUBLISHED_BY", None)
-    if key is not None:
+    if key is not None and published:
         published = published.get(data.args.get(key, inspect.signature(load).parameters[key].default), {})
     found: dict[str, Counter[str | None]] = {}
     for row in rows:

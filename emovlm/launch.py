@@ -121,6 +121,7 @@ def quiet_libraries() -> None:
     # Said whenever DeepSpeed accumulates, as it should.
     accelerator = logging.getLogger("accelerate.accelerator")
     accelerator.addFilter(lambda record: "Gradient accumulation steps mismatch" not in str(record.msg))
-    if not sys.stderr.isatty():
+    # Slurm's output is a file, also where srun gives it a terminal.
+    if not sys.stderr.isatty() or "SLURM_JOB_ID" in os.environ:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("TQDM_DISABLE", "1")

@@ -81,7 +81,7 @@ class Subset(Section):
 class Data(OpenSection):
     """`quarantine`: a list of rows that are left out and counted, as `emovlm data check` writes it.
 
-    `map`: every class of the source -> a class of another set, or null to leave its clips out; `classes` are the others.
+    `map`: every class of the source -> a class of another set, or null to leave it out; `classes` are the others.
     `on_error: quarantine`: a clip that cannot be read during training counts for nothing; without it, it ends the run.
     `max_failed`: the share of the training rows that may fail so, .01 if not given.
     """

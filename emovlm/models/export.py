@@ -43,6 +43,8 @@ def export(
     """
     if not run.trained():
         raise UserError(f"{run.folder}: is not trained yet; run `emovlm train` first")
+    if merge and recipe.train == "head":
+        raise UserError("--merge: a head stands behind the model's last state and is no part of it; leave it out")
     if out.exists():
         raise UserError(f"{out}: exists already; give another folder")
     out.parent.mkdir(parents=True, exist_ok=True)

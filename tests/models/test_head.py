@@ -104,3 +104,13 @@ def test_the_dry_run_shows_a_head(small, capsys):
     dry_run(small(**HEAD))
     shown = capsys.readouterr().out
     assert "1,351 of" in shown
+
+
+def test_a_head_is_exported_as_it_is_and_never_merged(trained, tmp_path):
+    from emovlm.models.export import export
+
+    recipe, run = trained
+    assert export(recipe, run, tmp_path / "out", merge=False, score=lambda *_: None) is None
+    assert (tmp_path / "out" / head.WEIGHTS).is_file()
+    with pytest.raises(UserError, match="--merge: a head stands behind"):
+        export(recipe, run, tmp_path / "merged", merge=True, score=lambda *_: None)

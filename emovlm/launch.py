@@ -35,12 +35,17 @@ def relaunch(launch: str, *recipes: Recipe) -> None:
     """
     if "LOCAL_RANK" in os.environ:  # accelerate or torchrun has started us
         return
-    config, *options = shlex.split(launch)
+    try:
+        config, *options = shlex.split(launch)
+    except ValueError as error:
+        raise UserError(f"--launch {launch!r}: expected a config, such as accelerate_configs/ddp.yaml") from error
     if not Path(config).is_file():
         raise UserError(f"--launch: {config}: no such file; accelerate_configs/ has some")
     asked = _processes(Path(config), options)
     os.environ["EMOVLM_PROCESSES"] = asked
-    if asked.isdigit():
+    if asked and (not asked.isdigit() or int(asked) < 1):
+        raise UserError(f"--launch: {asked} processes: expected a number above 0")
+    if asked:
         for recipe in recipes:
             accumulation_steps(recipe, int(asked))
     found = Path(sys.executable).with_name("accelerate")
@@ -58,7 +63,7 @@ def _processes(config: Path, options: list[str]) -> str:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--num_processes", "--num-processes")
     given = parser.parse_known_args(options)[0].num_processes
-    return given or str(yaml_file.read(config).values.get("num_processes", ""))
+    return given or str(yaml_file.read(config).values.get("num_processes") or "")
 
 
 def _without_launch(arguments: list[str]) -> list[str]:

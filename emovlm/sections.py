@@ -99,7 +99,7 @@ class Lora(Section):
     targets: Targets = "all"
     dora: bool = False
     rslora: bool = False
-    init: Literal["default", "pissa", "pissa_niter_16"] = "default"
+    init: Literal["default", "pissa"] = "default"
     plus_ratio: float | None = Field(default=None, ge=1)
     language: LoraPart | None = None
     vision: LoraPart | None = None
@@ -109,6 +109,8 @@ class Lora(Section):
     def settings_are_for_parts_that_learn(self) -> Lora:
         if len(set(self.parts)) < len(self.parts):
             raise ValueError(f"parts {self.parts}: each part is named once")
+        if self.plus_ratio and not any(self.part(name).train == "lora" for name in self.parts):
+            raise ValueError(f"plus_ratio {self.plus_ratio:g}: goes with adapters, and every part here learns whole")
         for name in ("language", "vision", "projector"):
             if getattr(self, name) and name not in self.parts:
                 raise ValueError(f"{name} has settings, but parts {self.parts} leaves it frozen; add it to parts")

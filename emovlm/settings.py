@@ -37,6 +37,12 @@ def _check_numbers(file: YamlFile, recipe: Recipe) -> None:
         )
         if not fits or value == float("inf"):
             raise UserError(f"{file.at(f'trainer.{key}')}: got {value!r}; a number above 0 is expected")
+    warmup, steps = recipe.trainer.get("warmup_steps", 0), recipe.trainer.get("max_steps", -1)
+    if isinstance(warmup, int) and 0 < steps <= warmup:
+        raise UserError(
+            f"{file.at('trainer.warmup_steps')}: {warmup} of {steps} steps: the learning rate would never be reached; "
+            "set it below trainer.max_steps"
+        )
 
 
 def _check_weights(file: YamlFile, recipe: Recipe) -> None:
@@ -46,6 +52,11 @@ def _check_weights(file: YamlFile, recipe: Recipe) -> None:
     if recipe.train == "full":
         raise UserError(
             f"{file.at('model.quantize')}: weights in four bits cannot learn; set train=lora, or leave it out"
+        )
+    if recipe.train == "lora" and "language" in recipe.lora.parts and recipe.lora.part("language").train == "full":
+        raise UserError(
+            f"{file.at('lora.language')}: its weights are in four bits (model.quantize) and cannot learn; set "
+            "lora.language.train=lora"
         )
     if recipe.lora.init != "default":
         raise UserError(

@@ -216,3 +216,11 @@ def test_a_warning_of_ours_is_one_line_without_its_place():
     )
     plain = ("old", UserWarning, "splits.py", 30)
     assert launch.told(*plain) == warnings.formatwarning(*plain)
+
+
+@pytest.mark.parametrize("odd", ["", " ", "'unclosed", "cpu.yaml --num_processes 0", "cpu.yaml --num_processes two"])
+def test_odd_words_after_launch(started, small, monkeypatch, odd):
+    monkeypatch.chdir(CONFIGS)
+    with pytest.raises(UserError, match="--launch"):
+        launch.relaunch(odd, small())
+    assert not started

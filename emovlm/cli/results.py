@@ -35,7 +35,7 @@ def evaluate(
     else:
         found = recipes.load(recipe, overrides)
         run = runs.folder_of(found, recipe)
-    if launch:
+    if launch is not None:
         relaunch(launch)
     quiet_libraries()
     from emovlm.evaluate.evaluator import evaluate as evaluate_run

@@ -81,7 +81,7 @@ def train(
     trained = resume and run.trained() and runs.stored_hash(run) == runs.recipe_hash(found)
     if not dry_run and not trained:
         runs.check_free(found, run, resume=resume)
-    if launch:
+    if launch is not None:
         relaunch(launch, found)
     quiet_libraries()
     if dry_run:
@@ -118,7 +118,7 @@ def study(
     planned = studies.plan(found, path)
     if only:
         studies.part(planned, only)
-    if launch:
+    if launch is not None:
         relaunch(launch, *(entry.recipe for entry in planned if entry.recipe.train != "none"))
     quiet_libraries()
     from emovlm.evaluate.evaluator import evaluate as evaluate_run

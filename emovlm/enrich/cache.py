@@ -60,10 +60,12 @@ class Store:
         return self.folder / kind / key[:2] / f"{key[2:]}.json"
 
     def read(self, kind: str, key: str) -> dict[str, Any] | None:
+        """None where there is none, or none that can be read: it is then made anew."""
         try:
-            return json.loads(self.path(kind, key).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            found = json.loads(self.path(kind, key).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
             return None
+        return found if isinstance(found, dict) else None
 
     def write(self, kind: str, key: str, record: dict[str, Any]) -> None:
         path = self.path(kind, key)

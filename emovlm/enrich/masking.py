@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from emovlm.prompts.arrangement import GapTexts, Texts
 
+ENDINGS = "(?:ly|ness|ity|ing|ings|ingly|ed|edly|er|est|s|d|r|st|ful|fully)?"
 # What is left around a word that was taken out: "looks , and" or "- ;".
 _LOOSE = re.compile(r"\s+([,;.:!?])|([,;:])\s*(?=[,;.:!?]|$)")
 
@@ -52,10 +53,29 @@ def _without(texts: Sequence[str], pattern: re.Pattern[str]) -> list[str]:
 
 
 def _any_of(words: Iterable[str]) -> re.Pattern[str]:
-    """Whole words whatever their case; a blank, hyphen or underscore in a word stands for any of them."""
+    """Whole words and their forms, whatever their case, with what a hyphen ties to them ("angry-looking").
+
+    A blank, hyphen or underscore in a word stands for any of them.
+    """
     longest_first = sorted(set(words), key=lambda word: (-len(word), word))
-    parts = [r"[\s_-]+".join(re.escape(part) for part in re.split(r"[\s_-]+", word)) for word in longest_first]
-    return re.compile(rf"\b(?:{'|'.join(parts)})\b", re.IGNORECASE)
+    parts = []
+    for word in longest_first:
+        *first, last = re.split(r"[\s_-]+", word)
+        parts.append(r"[\s_-]+".join([*map(re.escape, first), _forms(last)]))
+    return re.compile(rf"\b(?:{'|'.join(parts)})(?:-\w+)*\b", re.IGNORECASE)
+
+
+def _forms(word: str) -> str:
+    """Of sad: sadly, sadness, sadder, saddened; of angry: angrily, angrier; of surprise: surprised, surprisingly."""
+    plain = re.escape(word)
+    found = [plain + ENDINGS]
+    if word[-1:] == "y":
+        found.append(re.escape(word[:-1]) + "i(?:ly|ness|er|est|ed|es)")
+    elif word[-1:] == "e":
+        found.append(re.escape(word[:-1]) + "(?:ing|ingly|edly|y)")
+    elif word[-1:].isalpha():
+        found.append(plain + re.escape(word[-1]) + "(?:er|est|en|ens|ened|ening|ed|ing)")
+    return f"(?:{'|'.join(found)})"
 
 
 def _flat(gaps: GapTexts) -> list[str]:

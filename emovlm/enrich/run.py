@@ -81,7 +81,8 @@ def texts_for(recipe: Recipe, rows: datasets.Dataset) -> Texts:
         return {}
     asked = _asked(recipe)
     give = _source(recipe)
-    texts = {row["id"]: give(row) for row in _rows(rows)} if give else _found(recipe, _rows(rows))
+    find = (lambda row: (give(row), None)) if give else functools.partial(_kept, recipe, Work(recipe))
+    texts = _found(recipe, _rows(rows), find)
     if asked.mask_labels:
         return masking.masked(texts, class_synonyms(rows.features["label"].names))
     return texts
@@ -117,7 +118,12 @@ def _made(recipe: Recipe, rows: Sequence[Row], summary: Summary) -> Texts:
     if _asked(recipe).control in WITHOUT_TEXTS:
         return {}
     if give := _source(recipe):
-        texts = {row["id"]: give(row) for row in rows}
+        texts: dict[str, GapTexts] = {}
+        for row in rows:
+            try:
+                texts[row["id"]] = give(row)
+            except ClipError as error:
+                summary.failed[row["id"]] = str(error)
         summary.described = len(texts)
         return texts
     return make(Work(recipe), rows, summary)
@@ -166,24 +172,36 @@ def _dense(recipe: Recipe, row: Row, _frames: Any, key: tuple[int, int, str] | N
     return sight.dense_clip(row, recipe, key)
 
 
-def _found(recipe: Recipe, rows: Iterable[Row]) -> Texts:
-    work = Work(recipe)
+def _kept(recipe: Recipe, work: Work, row: Row) -> tuple[GapTexts | None, str | None]:
+    """(what a describer made of a clip, or None; why it could not). Raises ClipError where the clip is at fault."""
+    job = work.job(row)
+    if work.find(job):
+        return job.told, None
+    reason = work.failure(job)
+    if reason and recipe.data.on_error:
+        look(row, recipe.frames, None)
+    return None, reason
+
+
+def _found(recipe: Recipe, rows: Iterable[Row], find: Callable[[Row], tuple[GapTexts | None, str | None]]) -> Texts:
     texts: dict[str, GapTexts] = {}
     missing: dict[str, str | None] = {}
     for row in rows:
         try:
-            job = work.job(row)
-            if work.find(job):
-                texts[row["id"]] = job.told
-            else:
-                missing[row["id"]] = work.failure(job)
+            found, reason = find(row)
         except ClipError as error:
-            missing[row["id"]] = str(error)
+            # Where a clip that cannot be read counts for nothing, its texts are not needed either.
+            found, reason = ({} if recipe.data.on_error else None), str(error)
+        if found is None:
+            missing[row["id"]] = reason
+        else:
+            texts[row["id"]] = found
     if missing:
         failed = {name: reason for name, reason in missing.items() if reason}
         told = f"; {len(failed)} failed, first '{next(iter(failed))}': {next(iter(failed.values()))}" if failed else ""
+        more = "; list what cannot be read in data.quarantine (`emovlm data check`)" if failed else ""
         raise MissingTextsError(
             f"enrich: {len(missing)} of {len(missing) + len(texts)} clips have no texts (first '{next(iter(missing))}'"
-            f"{told}); make them with `emovlm enrich {RECIPE}`"
+            f"{told}); make them with `emovlm enrich {RECIPE}`{more}"
         )
     return texts

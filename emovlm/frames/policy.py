@@ -66,8 +66,8 @@ def fps(
 
     The defaults are those of Qwen2-VL's processor (`fps`, `min_frames`, `max_frames`), which rounds down to pairs.
     """
-    if not rate > 0:
-        raise UserError(f"frames.rate: got {rate}; must be above 0")
+    if not 0 < rate < float("inf"):
+        raise UserError(f"frames.rate: got {rate}; must be a number above 0")
     _check("min", min, 1)
     _check("max", max, min)
     keep, _ = counts.at_rate(span_s[1] - span_s[0], rate, min, max)

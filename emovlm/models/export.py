@@ -45,6 +45,8 @@ def export(
         raise UserError(f"{run.folder}: is not trained yet; run `emovlm train` first")
     if merge and recipe.train == "head":
         raise UserError("--merge: a head stands behind the model's last state and is no part of it; leave it out")
+    if dtype != "float32" and not (merge and recipe.train == "lora"):
+        raise UserError(f"--dtype {dtype}: goes with --merge of an adapter; what was trained is exported as it is")
     if out.exists():
         raise UserError(f"{out}: exists already; give another folder")
     out.parent.mkdir(parents=True, exist_ok=True)

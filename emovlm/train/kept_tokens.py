@@ -12,8 +12,9 @@ import torch
 import transformers
 from rich.console import Console
 
-from emovlm import UserError, lookup, processes
+from emovlm import UserError, __version__, lookup, processes
 from emovlm.frames import cache as caches
+from emovlm.frames import faces
 from emovlm.frames.look import needs
 from emovlm.longtail.losses import IGNORED
 from emovlm.models import visual_tokens
@@ -39,7 +40,9 @@ class KeptTokens:
         self.cache = caches.at(recipe.frames.cache, recipe.frames.cache_gb)
         asked = recipe.model_dump(mode="json", include={"seed", "prompt", "enrich", "frames"})
         asked["frames"] = {key: value for key, value in asked["frames"].items() if not key.startswith("cache")}
-        self.asked = [asked, collator.classes, collator.with_answers, transformers.__version__]
+        self.asked = [asked, collator.classes, collator.with_answers, transformers.__version__, __version__]
+        if recipe.frames.crop == "face":
+            self.asked.append(faces.version())
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         samples = [self.kept(row) for row in rows]
@@ -67,10 +70,13 @@ class KeptTokens:
         self.cache.put(self.key(row), dict(_array(name, tensor) for name, tensor in sample.items()))
 
     def key(self, row: Mapping[str, Any]) -> str:
-        """All that the sample depends on: weights, files, the recipe's frames and prompt, the row, its texts."""
+        """All that the sample depends on: weights, files, the recipe's frames and prompt, the row, the texts shown."""
         told = {name: value for name, value in sorted(row.items()) if name not in ("row", "media")}
-        texts = {str(gap): list(found) for gap, found in self.collator.texts.get(row["id"], {}).items()}
-        return caches.key_of("visual tokens", self.weights, self.asked, caches.content_of(row["media"]), told, texts)
+        files = [*row["media"], *([row["track"]] if row.get("track") else [])]
+        # A control may show another clip's texts.
+        shown = (row["id"], self.collator.arranging.partners.get(row["id"], ""))
+        texts = [{str(gap): list(of) for gap, of in self.collator.texts.get(one, {}).items()} for one in shown]
+        return caches.key_of("visual tokens", self.weights, self.asked, caches.content_of(files), told, texts)
 
 
 def kept_tokens(collator: Collator, recipe: Recipe, model: Any, rows: datasets.Dataset, stream: Plan) -> Any:
@@ -90,12 +96,20 @@ def kept_tokens(collator: Collator, recipe: Recipe, model: Any, rows: datasets.D
     visual_tokens.teach(model.get_base_model())
     if state.is_main_process:
         seconds = time.monotonic() - began
-        saved = int(times_K.sum()) - (len(drawn_K) if missing else 0)
+        kept_K = np.array([found.cache.get(found.key({**rows[int(k)], "row": int(k)})) is not None for k in drawn_K])
+        saved = int(times_K[kept_K].sum()) - (len(drawn_K) if missing else 0)
         Console(stderr=True).print(
-            f"visual tokens of {len(drawn_K)} clips are kept in {recipe.frames.cache} ({len(missing)} of {len(mine)} "
-            f"looked at now, in {seconds:.1f} s): {saved} of {times_K.sum()} draws need no decoding and no tower",
+            f"visual tokens of {kept_K.sum()} clips are kept in {recipe.frames.cache} ({len(missing)} of {len(mine)} "
+            f"looked at now, in {seconds:.1f} s): {max(saved, 0)} of {times_K.sum()} draws need no decoding and no "
+            "tower",
             highlight=False,
         )
+        if not kept_K.all():
+            Console(stderr=True).print(
+                f"frames.cache_gb: {recipe.frames.cache_gb:g}: {(~kept_K).sum()} of {len(kept_K)} clips are not kept; "
+                "raise it, or each of their draws goes through the tower",
+                highlight=False,
+            )
     return found
 
 

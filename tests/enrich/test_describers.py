@@ -177,7 +177,7 @@ def test_a_captioner_is_known_by_its_weights_and_its_words(tmp_path):
     content[-1] ^= 1
     weights.write_bytes(content)
     assert identity(model=str(copied)) != plain
-    for change in ({"question": "What moves here?"}, {"max_words": 3}, {"stage": "frame"}, {"dtype": "float32"}):
+    for change in ({"question": "What moves here?"}, {"max_words": 3}, {"stage": "frame"}, {"dtype": "bfloat16"}):
         assert identity(**change) != plain, change
     adapter = tmp_path / "adapter"
     adapter.mkdir()

@@ -336,3 +336,25 @@ def test_short_lines_in_a_log(folder, capfd, monkeypatch):
     assert lines[0].startswith("enrich: 1 of 6 clips, ")
     assert lines[0].endswith(" s left")
     assert len(lines) == 5, "the last clip needs no line of its own"
+
+
+def test_a_clip_that_cannot_be_read_is_named_and_the_rest_is_done(folder):
+    """Whether a describer or a source gives the texts; `data.on_error` leaves its texts out as it does the clip."""
+    (folder / "1.mp4").write_bytes((folder / "1.mp4").read_bytes()[:300])
+    for recipe in (recipe_of(folder), recipe_of(folder, describer=None, control="true_units")):
+        found = enrich(recipe)
+        assert (list(found.failed), found.described) == (["clip1"], 5)
+        every = splits.load(recipe.data)
+        [name] = [name for name, rows in every.items() if "clip1" in rows["id"]]
+        with pytest.raises(MissingTextsError, match=r"first 'clip1'.*list what cannot be read in data.quarantine"):
+            texts_for(recipe, every[name])
+        lenient = recipe.model_copy(update={"data": recipe.data.model_copy(update={"on_error": "quarantine"})})
+        assert texts_for(lenient, every[name])["clip1"] == {}
+
+
+def test_a_damaged_record_is_made_anew(folder):
+    recipe = recipe_of(folder)
+    enrich(recipe)
+    for path in (Path(os.environ["EMOVLM_CACHE"]) / "texts").rglob("*.json"):
+        path.write_text("{")
+    assert enrich(recipe).described == 6

@@ -88,6 +88,12 @@ def test_a_model_that_was_trained_whole_is_whole_already(trained, tmp_path):
     np.testing.assert_allclose(plain_scores(tmp_path / "out", score), own_scores(recipe, run, score), atol=1e-5)
 
 
+def test_a_dtype_goes_with_a_merge(adapted, tmp_path):
+    recipe, run, score = adapted
+    with pytest.raises(UserError, match=r"--dtype float16: goes with --merge"):
+        exports.export(recipe, run, tmp_path / "out", merge=False, score=score, dtype="float16")
+
+
 def test_a_run_that_is_not_trained_is_refused(small, tmp_path):
     with pytest.raises(UserError, match="is not trained yet"):
         exports.export(small(), runs.RunFolder(tmp_path / "run"), tmp_path / "out", merge=False, score=lambda *_: None)

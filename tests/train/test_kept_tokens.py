@@ -109,3 +109,35 @@ def test_what_was_lost_from_the_folder_comes_from_the_pixels(train, calls, tmp_p
 def test_what_would_make_kept_tokens_wrong_is_refused(train, changes, says):
     with pytest.raises(UserError, match=f"model.cache_visual_tokens: .*{says}"):
         train("refused", **changes, **KEPT)
+
+
+def test_what_another_clip_or_a_track_says_is_part_of_the_key(small, tmp_path, demo_vlm, demo_rows):
+    from emovlm.train.kept_tokens import KeptTokens
+
+    recipe = small(
+        frames={"cache": str(tmp_path / "cache")},
+        enrich={"source": "file", "path": "texts.json", "control": "texts_of_another_clip"},
+    )
+    classes = demo_rows.features["label"].names
+    (tmp_path / "track.csv").write_text("time_s,left,top,right,bottom\n")
+    row = {**demo_rows[0], "track": str(tmp_path / "track.csv")}
+
+    def key(text):
+        texts = {demo_rows[0]["id"]: {0: ["own"]}, demo_rows[1]["id"]: {0: [text]}}
+        return KeptTokens(
+            Collator(demo_vlm.processor, recipe, classes, with_answers=False, texts=texts), recipe, "w"
+        ).key(row)
+
+    one = key("a")
+    assert key("a") == one
+    assert key("b") != one
+    (tmp_path / "track.csv").write_text("time_s,left,top,right,bottom\n0,0,0,1,1\n")
+    assert key("a") != one
+
+
+def test_a_cache_without_room_is_said(train, capsys):
+    train("full", frames={"cache_gb": 1e-6}, **KEPT)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "visual tokens of 0 clips are kept" in said
+    assert ": 0 of 16 draws need no decoding" in said
+    assert "clips are not kept; raise it" in said

@@ -35,7 +35,13 @@ def load(
     question: one of prompts/messages.py by name, or your own, with {max_words} where it says the limit; by default the
     stage's own. batch_size: strips at once.
     """
+    from emovlm.models import load as models
+
     assert model, "stages.py fills in the model to be trained"
+    if dtype not in ("auto", *models.DTYPES):
+        raise UserError(f"enrich.dtype: got '{dtype}'; allowed: auto, {', '.join(models.DTYPES)}")
+    # A captioner in fewer bits writes other texts: what `auto` is on this machine, not the word.
+    dtype = str(models.choose_dtype(dtype)).removeprefix("torch.")
     text = question_of(stage, question, max_words)
     identity = {"model": identities.vlm(model), "question": text, "dtype": dtype, "max_tokens": _limit(max_words)}
     if adapter:

@@ -184,6 +184,15 @@ def _fold_key(base: Path, overrides: list[str]) -> str:
     return "data.fold"
 
 
+def trainings(planned: list[Planned]) -> list[Planned]:
+    """One training of each arm that has its own: the first fold and seed."""
+    first: dict[str, Planned] = {}
+    for entry in planned:
+        if entry.recipe.train != "none" and entry.trained_as is entry.recipe:
+            first.setdefault(entry.arm, entry)
+    return list(first.values())
+
+
 def part(planned: list[Planned], only: str) -> list[Planned]:
     """The runs of `k/n`, part k of n: one job each. Raises UserError where `only` reads otherwise.
 

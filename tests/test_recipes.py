@@ -142,6 +142,34 @@ def test_the_rows_of_a_recipe_load_on_the_layout(path, layout_of):
     assert {row["label"] for row in by_split["train"]} == set(classes)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["dfew", "mafw"])
+def test_the_papers_table_3_dry_runs_by_its_commands(name, layout_of, tmp_path, monkeypatch, capsys):
+    from typer.testing import CliRunner
+
+    from emovlm.cli import app
+
+    args = layout_of(name)
+    monkeypatch.setenv("EMOVLM_CACHE", str(tmp_path))
+    monkeypatch.setenv(f"{name.upper()}_ROOT", args["root"])
+    # The files themselves, with the tiny model, and with as many clips and frames as the layout has.
+    for file in ("paper_table3.yaml", "qwen2.5-vl-7b_enriched.yaml"):
+        text = (ROOT / "recipes" / name / file).read_text()
+        text = re.sub(r"per_class: \d+", "per_class: 1", re.sub(r"name: Qwen/\S+(?=[,}])", "name: demo", text))
+        (tmp_path / file).write_text(text.replace("keep: 4", "keep: 2"))
+    study = str(tmp_path / "paper_table3.yaml")
+    refused = CliRunner().invoke(app, ["study", study, "--dry-run"])
+    assert f"emovlm enrich {study}" in str(refused.exception), "texts first"
+    assert CliRunner().invoke(app, ["enrich", study]).exit_code == 0
+    shown = CliRunner().invoke(app, ["study", study, "--dry-run"]).output
+    arms = ("keyframes_only", "enriched", "texts_of_another_clip", "texts_of_keyframes")
+    parts = dict(zip(arms, re.split(r"== \w+, seed 0\n", shown)[1:], strict=True))
+    for arm in arms:
+        assert f"== {arm}, seed 0" in shown
+        assert "One prompt" in parts[arm]
+        assert ("0 -> 1:" in parts[arm]) == (arm != "keyframes_only")
+
+
 @pytest.mark.parametrize("path", by_kind(study=True))
 def test_study_plans(path):
     study = studies.load(path)

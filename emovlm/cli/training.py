@@ -109,6 +109,7 @@ def study(
         str | None,
         typer.Option(metavar="K/N", help="Only part K of N of the runs: one job of many. The last writes the report."),
     ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Show of each training what `train --dry-run` shows, then stop.")] = False,
     launch: Launch = None,
 ) -> None:
     """Run the arms of a study that are not done yet, then write one report."""
@@ -118,6 +119,15 @@ def study(
     planned = studies.plan(found, path)
     if only:
         studies.part(planned, only)
+    if dry_run:
+        quiet_libraries()
+        from emovlm.train.dry_run import dry_run as show
+
+        with named(path, overrides):
+            for entry in studies.trainings(planned):
+                typer.echo(f"\n== {entry.name}")
+                show(entry.recipe)
+        return None
     if launch is not None:
         relaunch(launch, *(entry.recipe for entry in planned if entry.recipe.train != "none"))
     quiet_libraries()

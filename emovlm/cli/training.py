@@ -109,7 +109,7 @@ def study(
         str | None,
         typer.Option(metavar="K/N", help="Only part K of N of the runs: one job of many. The last writes the report."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Show of each training what `train --dry-run` shows, then stop.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Show of each arm what `train --dry-run` shows, then stop.")] = False,
     launch: Launch = None,
 ) -> None:
     """Run the arms of a study that are not done yet, then write one report."""

@@ -38,10 +38,10 @@ def _check_numbers(file: YamlFile, recipe: Recipe) -> None:
         if not fits or value == float("inf"):
             raise UserError(f"{file.at(f'trainer.{key}')}: got {value!r}; a number above 0 is expected")
     warmup, steps = recipe.trainer.get("warmup_steps", 0), recipe.trainer.get("max_steps", -1)
-    if isinstance(warmup, int) and 0 < steps <= warmup:
+    if steps == 1 and isinstance(warmup, int) and warmup > 0:
         raise UserError(
-            f"{file.at('trainer.warmup_steps')}: {warmup} of {steps} steps: the learning rate would never be reached; "
-            "set it below trainer.max_steps"
+            f"{file.at('trainer.warmup_steps')}: {warmup}, but the first step of a warm-up has a learning rate of 0, and "
+            "there is only one; set it to 0"
         )
 
 

@@ -96,14 +96,19 @@ def _plain(text: str) -> str:
 
 
 def _csv_cells(path: Path) -> Iterator[tuple[list[str], str]]:
+    line = 0
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
+            # strict: without it a quote that nothing closes takes all rows after it into one cell.
+            reader = csv.reader(file, strict=True)
             for cells in reader:
+                line = reader.line_num
                 yield [_text(cell) for cell in cells], f"{path}:{reader.line_num}"
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
-    except (csv.Error, OSError) as error:
+    except csv.Error as error:
+        raise UserError(f"{path}:{line + 1}: cannot be read as csv ({error}); close its quotes") from None
+    except OSError as error:
         raise UserError(f"{path}: cannot be read as csv ({error})") from None
 
 

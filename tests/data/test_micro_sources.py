@@ -305,6 +305,10 @@ class TestSpreadsheet:
         (tmp_path / "a.csv").write_bytes("Filename,\xe4".encode("latin-1"))
         assert "is not UTF-8" in refused(self.read, tmp_path / "a.csv")
 
+    def test_a_quote_that_nothing_closes_takes_no_rows_with_it(self, tmp_path):
+        layouts.text(tmp_path / "a.csv", "Filename,OnsetFrame,AU", "a,1,4", 'b,2,"5', "c,3,6", "d,4,7")
+        assert "a.csv:3: cannot be read as csv (unexpected end of data)" in refused(self.read, tmp_path / "a.csv")
+
     def test_files_changed_at_random_are_read_or_refused(self, tmp_path):
         path = workbook(tmp_path / "a.xlsx", {"a": [["Filename", "OnsetFrame", "AU"], ["a", 1, "4"], ["b", 2, "5"]]})
         whole, dice = zipfile.ZipFile(path), random.Random(0)

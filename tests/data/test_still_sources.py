@@ -131,6 +131,13 @@ class TestAffectNet:
         (tmp_path / "Manually_Annotated_Images" / "3" / "train3.jpg").unlink()
         assert "names '3/train3.jpg', but there is no file" in refused(affectnet.load, str(tmp_path))
 
+    def test_a_quote_that_nothing_closes_takes_no_rows_with_it(self, tmp_path):
+        layouts.module("affectnet").write_first(tmp_path)
+        path = tmp_path / "Manually_Annotated_file_lists" / "training.csv"
+        lines = path.read_text().splitlines()
+        path.write_text("\n".join([*lines[:2], lines[2].rpartition(",")[0] + ',"0', *lines[3:]]))
+        assert "training.csv:3: cannot be read as csv (unexpected end" in refused(affectnet.load, str(tmp_path))
+
     def test_a_pickle_is_refused(self, tmp_path):
         layouts.module("affectnet").write(tmp_path)
         np.save(tmp_path / "train_set" / "annotations" / "0_exp.npy", np.array({"a": 1}, dtype=object))

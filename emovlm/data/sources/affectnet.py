@@ -90,17 +90,22 @@ def _later(top: Path, folder: str) -> Listed:
 
 
 def _first(path: Path) -> Listed:
+    line = 0
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
+            # strict: without it a quote that nothing closes takes all rows after it into one cell.
+            reader = csv.reader(file, strict=True)
             for cells in reader:
-                place = f"{path}:{reader.line_num}"
+                line = reader.line_num
+                place = f"{path}:{line}"
                 if not cells or cells[0].strip() == FIRST_COLUMN:
                     continue
                 if len(cells) != COLUMNS:
                     raise UserError(f"{place}: {len(cells)} cells for {COLUMNS} columns ({FIRST_COLUMN}, ..., arousal)")
                 yield cells[0].strip(), _number(cells[EXPRESSION].strip(), place), place
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
+        raise UserError(f"{path}:{line + 1}: cannot be read as csv ({error}); close its quotes") from None
+    except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as csv ({error})") from None
 
 

@@ -5,6 +5,7 @@ A row is a dict as a source gives it; `PLACE` is where it was written (`metadata
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -34,6 +35,8 @@ def check_row(row: Mapping[str, Any], place: str) -> dict[str, Any]:
         if not isinstance(column, str):
             continue
         typed = _TYPES.get(column)
+        if typed is None and (ours := _misspelt(column)):
+            raise UserError(f"{place}: column '{column}' would be ignored; did you mean '{ours}'? rename it")
         # Texts, most of what there is, cost no call: rows come by the million.
         if isinstance(value, str):
             value = value.strip()
@@ -52,6 +55,12 @@ def check_row(row: Mapping[str, Any], place: str) -> dict[str, Any]:
     if not checked.keys().isdisjoint(SECONDS):
         _check_times(checked, place)
     return checked
+
+
+@functools.lru_cache(maxsize=10_000)
+def _misspelt(column: str) -> str | None:
+    """The known column that this one equals but for capitals: test rows of a `Split` would be trained on."""
+    return None if column in KNOWN else next((name for name in KNOWN if name == column.casefold()), None)
 
 
 def _text(value: Any, column: str, place: str) -> str:

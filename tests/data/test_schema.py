@@ -42,6 +42,15 @@ def test_types_blanks_and_empty_cells():
     }
 
 
+@pytest.mark.parametrize("column", ["Split", "LABEL", "Subject", "start_S"])
+@pytest.mark.parametrize("value", ["test", None])
+def test_a_column_of_ours_in_other_capitals_is_not_ignored(column, value):
+    with pytest.raises(UserError) as caught:
+        check(**{column: value})
+    message = f"rows.csv:7: column '{column}' would be ignored; did you mean '{column.casefold()}'?"
+    assert str(caught.value).startswith(message)
+
+
 def test_one_path_is_a_list_of_one():
     assert check(media="a.mp4")["media"] == ["a.mp4"]
 

@@ -12,6 +12,8 @@ from typing import Any
 
 # In the text, where a picture or a video belongs.
 PICTURE, VIDEO = "<image>", "<video>"
+# A list that says no split would be dealt out where it comes back: rows that were learnt would become test rows.
+SPLIT = {"split": "train"}
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Turn:
     prompt: Sequence[Mapping[str, Any]] = field(default_factory=list)
 
     def names(self) -> dict[str, str]:
-        """By these rows are told apart, and people kept in one split, where the list comes back."""
-        return {name: self.row[name] for name in ("id", "subject", "source") if self.row.get(name)}
+        """By these rows are told apart, and people kept in one split, where the list comes back: all of it is train."""
+        return SPLIT | {name: self.row[name] for name in ("id", "subject", "source") if self.row.get(name)}
 
     def marked(self) -> str:
         """The question behind a mark for each of the media, as many as there are."""
@@ -88,7 +90,7 @@ def trl(turn: Turn) -> dict[str, Any]:
 def csv(turn: Turn) -> dict[str, Any]:
     """A table as `data.source: folder` reads it as metadata.csv: every column that the rows have."""
     files = {"file_name": turn.media[0]} if len(turn.media) == 1 else {"file_names": json.dumps(list(turn.media))}
-    return files | {name: _cell(value) for name, value in turn.row.items() if name != "media"}
+    return files | SPLIT | {name: _cell(value) for name, value in turn.row.items() if name != "media"}
 
 
 def _spoken(asked: str, answer: str) -> list[dict[str, str]]:

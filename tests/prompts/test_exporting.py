@@ -57,6 +57,7 @@ def exported(recipe, folder, kind, *, sampled=False):
 def test_llava(recipe, tmp_path):
     video, _, picture, pictures = read(exported(recipe, tmp_path, "llava"))
     assert video == {
+        "split": "train",
         "id": "0",
         "subject": "p0",
         "video": str(tmp_path / "a.mp4"),
@@ -112,7 +113,7 @@ def test_messages_go_through_a_chat_template_of_transformers(recipe, tmp_path, d
 
 def test_a_csv_is_a_folder_of_our_own(recipe, tmp_path):
     exported(recipe, tmp_path, "csv").rename(tmp_path / "metadata.csv")
-    assert (tmp_path / "metadata.csv").read_text().splitlines()[0] == "file_names,id,label,subject"
+    assert (tmp_path / "metadata.csv").read_text().splitlines()[0] == "file_names,split,id,label,subject"
     again, _ = tables.load_rows(
         Data.model_validate({"source": "folder", "root": str(tmp_path), "splits": {"test": 0, "validation": 0}})
     )
@@ -131,6 +132,18 @@ def test_out_and_in_again_gives_the_same_rows(recipe, tmp_path, kind):
     ]
     assert classes == ["fear", "happy"]
     assert [{key: value for key, value in row.items() if key != "step"} for row in again["train"]] == drawn
+
+
+@pytest.mark.parametrize("kind", SUFFIXES)
+def test_what_was_trained_on_comes_back_as_train_alone(recipe, tmp_path, kind):
+    path = exported(recipe, tmp_path, kind)
+    bring_in(path, tmp_path / "again.jsonl")
+    # Were no split said, a third of the four people would be dealt to each of the others.
+    splits = {"test": 0.34, "validation": 0.33}
+    again, _ = tables.load_rows(
+        Data.model_validate({"source": "jsonl", "root": str(tmp_path / "again.jsonl"), "splits": splits})
+    )
+    assert {split: len(part) for split, part in again.items()} == {"train": 4}
 
 
 def test_the_resampled_list_is_the_stream(recipe, tmp_path):

@@ -94,10 +94,13 @@ def _of_datasets(path: Path) -> Iterator[tuple[Mapping[str, Any], str]]:
         for column in part.column_names:
             part = hub.undecoded(part, column)
         classes = {key: value for key, value in part.features.items() if isinstance(value, datasets.ClassLabel)}
+        order = hub.class_names(part, "label")
         for index, values in enumerate(cast("Iterable[dict[str, Any]]", part)):
             for column, feature in classes.items():
                 number = values[column]
                 values[column] = None if number is None or number < 0 else feature.int2str(number)
+            if "soft_label" in values:
+                values["soft_label"] = hub.named_shares(values["soft_label"], order)
             yield ({} if named is None else {"split": named}) | values, f"{path} [{split}], row {index}"
 
 
@@ -137,7 +140,7 @@ class _Files:
         written = written.strip().removeprefix("file://")
         if written.startswith(("http://", "https://")):
             raise UserError(f"{place}: '{written}' is on the web; download it and name the file")
-        path = located(self.root, written, place, self.root, outside=False, absolute=True)
+        path = located(self.root, written, place, self.root, absolute=True)
         if not os.path.isfile(path):
             raise UserError(
                 f"{place}: names '{written}', but there is no file {path}; --media FOLDER says where paths start"

@@ -66,6 +66,10 @@ def export(recipe: Recipe, path: Path, kind: str, *, sampled: bool) -> list[str]
     notes = [f"{len(learnt)} rows {how} written to {path}; the question: {question}"]
     if len(learnt) < len(rows):
         notes.append(f"left out: {len(rows) - len(learnt)} rows without label and answer")
+    if kind == "csv" and any("soft_label" in row for row in learnt):
+        notes.append(
+            f"soft_label: shares in the order of data.classes: [{', '.join(classes)}]; name them where it is read"
+        )
     if recipe.enrich is not None:
         notes.append("left out: the texts between frames (enrich), which no other trainer places")
     return notes

@@ -14,6 +14,8 @@ from typing import Any
 PICTURE, VIDEO = "<image>", "<video>"
 # A list that says no split would be dealt out where it comes back: rows that were learnt would become test rows.
 SPLIT = {"split": "train"}
+# In a csv these are the media, whatever columns of such names the rows have.
+_NAMING = ("file_name", "file_names")
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,10 @@ def trl(turn: Turn) -> dict[str, Any]:
 
 
 def csv(turn: Turn) -> dict[str, Any]:
-    """A table as `data.source: folder` reads it as metadata.csv: every column that the rows have."""
+    """A table as `data.source: folder` reads it as metadata.csv: every column of the rows that names no media."""
     files = {"file_name": turn.media[0]} if len(turn.media) == 1 else {"file_names": json.dumps(list(turn.media))}
-    return files | SPLIT | {name: _cell(value) for name, value in turn.row.items() if name != "media"}
+    others = {name: _cell(value) for name, value in turn.row.items() if name not in ("media", *_NAMING)}
+    return files | SPLIT | others
 
 
 def _spoken(asked: str, answer: str) -> list[dict[str, str]]:

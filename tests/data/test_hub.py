@@ -166,6 +166,40 @@ def test_numbers_need_names(tmp_path):
     assert [row["label"] for row in rows] == ["sad", "happy"]
 
 
+def test_shares_keep_the_order_of_the_class_label_beside_them(tmp_path):
+    features = datasets.Features(
+        {
+            "media": datasets.Image(),
+            "label": datasets.ClassLabel(names=["sad", "happy"]),
+            "soft_label": datasets.List(datasets.Value("float64")),
+        }
+    )
+    values = {"media": pictures(10, 20), "label": [0, None], "soft_label": [[0.75, 0.25], None]}
+    datasets.Dataset.from_dict(values, features=features).to_parquet(str(tmp_path / "a.parquet"))
+    assert [row["soft_label"] for row in hub.load(str(tmp_path / "a.parquet"))] == [{"sad": 0.75, "happy": 0.25}, None]
+    table = {"sad": "sorrow"}
+    assert hub.load(str(tmp_path / "a.parquet"), names=table)[0]["soft_label"] == {"sorrow": 0.75, "happy": 0.25}
+    # By alphabet, as without data.classes: 0.75 stays with sad.
+    by_split, classes = load_rows(
+        Data.model_validate(
+            {
+                "source": "hub",
+                "root": str(tmp_path / "a.parquet"),
+                "splits": {"unit": "id", "test": 0, "validation": 0},
+            }
+        )
+    )
+    assert (classes, by_split["train"][0]["soft_label"]) == (["happy", "sad"], [0.25, 0.75])
+
+
+@pytest.mark.parametrize("name", ["dataset_dict.json", "state.json"])
+@pytest.mark.parametrize("content", ["{}", "[1]"])
+def test_a_saved_set_with_a_wrong_index_is_named(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    (tmp_path / "dataset_info.json").write_text(content)
+    assert "cannot be loaded" in refused(str(tmp_path))
+
+
 def test_what_is_wrong_is_named(tmp_path):
     path = str(tmp_path / "a.parquet")
     table().to_parquet(path)

@@ -163,6 +163,21 @@ def test_a_folder_that_datasets_saved_gives_names_for_class_numbers(folder):
     ]
 
 
+def test_shares_of_a_parquet_are_named_by_its_classes(folder):
+    features = datasets.Features(
+        {
+            "image": datasets.Value("string"),
+            "label": datasets.ClassLabel(names=["sad", "happy"]),
+            "soft_label": datasets.List(datasets.Value("float64")),
+        }
+    )
+    values = {"image": ["a.jpg"] * 2, "label": [0, 1], "soft_label": [[0.75, 0.25], [1.0]]}
+    datasets.Dataset.from_dict(values, features=features).to_parquet(str(folder / "t.parquet"))
+    bring_in(folder / "t.parquet", folder / "out.jsonl")
+    shares = [json.loads(line)["soft_label"] for line in (folder / "out.jsonl").read_text().splitlines()]
+    assert shares == [{"sad": 0.75, "happy": 0.25}, [1.0]]
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [

@@ -169,6 +169,19 @@ def test_the_verb_says_what_was_left_out(recipe, tmp_path, rows):
     assert "left out: 1 rows without label and answer" in told.output
 
 
+def test_a_csv_has_the_rows_own_media_and_says_the_order_of_shares(small, tmp_path):
+    (tmp_path / "a.jpg").touch()
+    row = {"id": "a", "media": "a.jpg", "split": "train", "soft_label": {"sad": 0.75, "happy": 0.25}}
+    # Columns of the user's own, which would name another file.
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row | {"file_name": "no.jpg", "file_names": "no.jpg"}) + "\n")
+    recipe = small(data={"source": "jsonl", "root": str(tmp_path / "rows.jsonl"), "classes": ["sad", "happy"]})
+    notes = exporting.export(recipe, tmp_path / "metadata.csv", "csv", sampled=False)
+    assert notes[1].startswith("soft_label: shares in the order of data.classes: [sad, happy]")
+    data = {"source": "folder", "root": str(tmp_path), "classes": ["sad", "happy"]}
+    again = tables.load_rows(Data.model_validate(data))[0]["train"][0]
+    assert (again["media"], again["soft_label"]) == ([str(tmp_path / "a.jpg")], [0.75, 0.25])
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "message"),
     [

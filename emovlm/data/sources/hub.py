@@ -14,7 +14,7 @@ by `datasets` itself, here without a network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,6 +27,9 @@ from emovlm.lookup import near_miss
 
 if TYPE_CHECKING:
     import datasets
+
+# What `datasets` raises of a dataset_dict.json or state.json that is JSON, but not what it writes.
+_NOT_AS_SAVED = (KeyError, TypeError, AttributeError)
 
 
 def load(
@@ -67,8 +70,8 @@ def open_set(root: str, config: str | None, revision: str | None) -> dict[str, d
             found = datasets.load_dataset("parquet", data_files=str(path.absolute()))
         else:
             found = datasets.load_dataset(str(path) if path.exists() else root, config, revision=revision)
-    except (OSError, ValueError, RuntimeError, DatasetsError) as error:
-        reason = " ".join(str(error).split())
+    except (OSError, ValueError, RuntimeError, DatasetsError, *_NOT_AS_SAVED) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(
             f"data.root: '{root}': cannot be loaded ({reason}); name a set of the hub or a .parquet"
         ) from None
@@ -102,6 +105,8 @@ def _read(
     part: datasets.Dataset, where: dict[str, str], names: dict[str, str] | None, root: str, place: str
 ) -> list[dict[str, Any]]:
     label = _label_reader(part, where.get("label"), names)
+    order = class_names(part, where.get("label")) if "soft_label" in where else []
+    classes = [labels.class_name(name, place, names) for name in order]
     media = _media(part.select_columns([where["media"]]), where["media"], root, place)
     others = {ours: their for ours, their in where.items() if ours != "media"}
     found = []
@@ -109,6 +114,8 @@ def _read(
         here = f"{place}, row {index}"
         row: dict[str, Any] = {ours: values[their] for ours, their in others.items()}
         row["label"] = label(row.get("label"), here)
+        if "soft_label" in row:
+            row["soft_label"] = named_shares(row["soft_label"], classes)
         found.append(row | {"media": media[index], PLACE: here})
     return found
 
@@ -146,6 +153,20 @@ def undecoded(part: datasets.Dataset, column: str) -> datasets.Dataset:
     return part
 
 
+def class_names(part: datasets.Dataset, column: str | None) -> list[str]:
+    """Of a ClassLabel: the order in which a `soft_label` beside it has its shares. Else none."""
+    import datasets
+
+    feature = part.features.get(column or "")
+    return feature.names if isinstance(feature, datasets.ClassLabel) else []
+
+
+def named_shares(shares: Any, classes: Sequence[Any]) -> Any:
+    """A list of shares as {class: share}, which no other order of classes can misread; what is no such list stays."""
+    fits = isinstance(shares, list) and len(shares) == len(classes)
+    return dict(zip(classes, shares, strict=True)) if fits else shares
+
+
 def _label_reader(
     part: datasets.Dataset, column: str | None, names: dict[str, str] | None
 ) -> Callable[[Any, str], str | None]:
@@ -176,7 +197,7 @@ def _file(given: Any, root: str, place: str) -> str:
         return str(Path(written).absolute())
     folder = str(path.parent if path.is_file() else path)
     # `datasets` writes absolute paths of files beside a local table.
-    file = located(folder, written, place, folder, outside=False, absolute=True)
+    file = located(folder, written, place, folder, absolute=True)
     if not Path(file).is_file():
         missing_file(file, written, place)
     return file

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from emovlm import UserError
-from emovlm.data.mediafiles import located, missing_file
+from emovlm.data.mediafiles import located, missing_file, stays
 from emovlm.data.sources.folder import PICTURES, VIDEOS, by_number
 
 
@@ -30,17 +30,18 @@ def find_clips(
     """The media of each (name, place) of a list: [video], or the pictures of the folder of that name by their numbers.
 
     A name may hold / and may have or lack its suffix. spelling: what is compared of a name and of a file's. Raises
-    UserError for a clip that is not there (see mediafiles.collecting) and for a name that leads out of the folder.
+    UserError for a clip that is not there (see mediafiles.collecting), and for a name or a link that leads out of the
+    folder.
     """
     top, there = str(folder.absolute()), {}
-    paths = [located(top, name, place, top, outside=False) for name, place in listed]
+    paths = [located(top, name, place, top) for name, place in listed]
     stems = [spelling(_stem(name)) for name, _ in listed]
     for parent in sorted({stem.rpartition("/")[0] for stem in stems}):
         there |= {spelling(f"{parent}/{stem}" if parent else stem): path for stem, path in _entries(folder / parent)}
     media = []
     for stem, path, (name, place) in zip(stems, paths, listed, strict=True):
         if stem in there:
-            media.append(_media(there[stem], name, place))
+            media.append(_media(there[stem], name, place, top))
         else:
             missing_file(path, name, place)
             media.append([path])
@@ -64,15 +65,19 @@ def _entries(folder: Path) -> list[tuple[str, Path]]:
         ]
 
 
-def _media(path: Path, name: str, place: str) -> list[str]:
+def _media(path: Path, name: str, place: str, top: str) -> list[str]:
+    stays(str(path), place, top)
     if not path.is_dir():
         return [str(path)]
     with os.scandir(path) as entries:
         frames = [
-            entry.name
+            entry
             for entry in entries
             if not entry.name.startswith(".") and os.path.splitext(entry.name)[1].lower() in PICTURES
         ]
     if not frames:
         raise UserError(f"{place}: names '{name}', but the folder {path} holds no picture; fill it")
-    return [f"{path}/{name}" for name in sorted(frames, key=by_number)]
+    for frame in frames:
+        if frame.is_symlink():
+            stays(frame.path, place, top)
+    return [f"{path}/{name}" for name in sorted((frame.name for frame in frames), key=by_number)]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from emovlm import UserError
-from emovlm.data.mediafiles import missing_file
+from emovlm.data.mediafiles import missing_file, stays
 from emovlm.data.sources.folder import PICTURES
 
 # So many lost frames are other files.
@@ -83,20 +83,24 @@ class Film:
         return {"media": media, "fps": self.fps, **({"missing_frames": missing} if missing else {})}
 
 
-def read_film(folder: Path, fps: float, place: str) -> Film:
-    """All numbered pictures of a folder. Raises UserError for none, and for two of one number."""
+def read_film(folder: Path, fps: float, place: str, top: Path) -> Film:
+    """All numbered pictures of a folder. Raises UserError for none, for two of one number, for links out of `top`."""
     pictures: dict[int, str] = {}
     if not folder.is_dir():
         missing_file(folder, folder.name, place)
         return Film(folder, {}, fps)
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries)
-    for name in names:
+    root, there = str(top.absolute()), folder.absolute()
+    stays(str(there), place, root)
+    with os.scandir(there) as entries:
+        links = {entry.name: entry.is_symlink() for entry in entries}
+    for name in sorted(links):
         stem, suffix = os.path.splitext(name)
         number = _FRAME.search(stem)
         if name.startswith(".") or suffix.lower() not in PICTURES or number is None:
             continue
-        path = f"{folder.absolute()}/{name}"
+        path = f"{there}/{name}"
+        if links[name]:
+            stays(path, place, root)
         other = pictures.setdefault(int(number[1]), path)
         if other != path:
             raise UserError(f"{place}: {folder}: '{name}' and '{os.path.basename(other)}' are both frame {number[1]}")

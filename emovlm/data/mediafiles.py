@@ -2,7 +2,8 @@
 
 An annotation may come from elsewhere, so a path that leads out of its folder is refused by name: by `..`, by a symbolic
 link, and in a `folder` (whose convention is relative paths) by being absolute. A jsonl is the user's own list: absolute
-paths in it are meant. `data.outside: true` allows all of them. The root itself may be a link.
+paths in it are meant. `data.outside: true` of these two allows all of them. The root itself may be a link; in an
+official layout the root is the folder that has the media, so it may lie on another disk as a whole.
 """
 
 from __future__ import annotations
@@ -73,14 +74,14 @@ def located(
     place: str,
     root: str,
     *,
-    outside: bool,
+    outside: bool | None = None,
     absolute: bool = False,
     files: RegularFiles | tuple[()] = (),
 ) -> str:
     """The absolute path of `written`, relative to `folder` inside `root`. Raises UserError where it leads out.
 
-    outside: the recipe allows that. absolute: absolute paths are meant, wherever they lead. Nothing need be there.
-    files: what is known to be no link.
+    outside: the recipe allows that; None where it cannot. absolute: absolute paths are meant, wherever they lead.
+    Nothing need be there. files: what is known to be no link.
     """
     if "\0" in written:
         raise UserError(f"{place}: the path {written!r} has a zero byte in it")
@@ -88,21 +89,24 @@ def located(
     if outside or (absolute and written.startswith("/")):
         return path
     if written.startswith("/"):
-        raise _leaves(place, written, root, "is absolute")
+        raise _leaves(place, written, root, "is absolute", outside)
     if ".." in written and ".." in written.split("/") and not _within(os.path.normpath(path), os.path.normpath(root)):
-        raise _leaves(place, written, root, "leads out of it by ..")
+        raise _leaves(place, written, root, "leads out of it by ..", outside)
     if not _real_within(path.rpartition("/")[0], root) or (
         path not in files and os.path.islink(path) and not _within(os.path.realpath(path), os.path.realpath(root))
     ):
-        raise _leaves(place, written, root, "leads out of it by a symbolic link")
+        raise _leaves(place, written, root, "leads out of it by a symbolic link", outside)
     return path
 
 
-def _leaves(place: str, written: str, root: str, how: str) -> UserError:
-    return UserError(
-        f"{place}: the path '{written}' {how}; paths stay inside {root}: move the file there, or set data.outside: true"
-        " if you trust this annotation"
-    )
+def stays(found: str, place: str, root: str) -> str:
+    """`found`, which a listing below `root` gave. Raises UserError where it leads out: archives hold links too."""
+    return located(root, found.removeprefix(root.rstrip("/") + "/"), place, root)
+
+
+def _leaves(place: str, written: str, root: str, how: str, outside: bool | None) -> UserError:
+    trusted = "" if outside is None else ", or set data.outside: true if you trust this annotation"
+    return UserError(f"{place}: the path '{written}' {how}; paths stay inside {root}: copy the file there{trusted}")
 
 
 def _within(path: str, root: str) -> bool:

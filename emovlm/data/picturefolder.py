@@ -18,7 +18,7 @@ def find_pictures(listed: Sequence[tuple[str, str]], folder: Path) -> list[str]:
     top, there = str(folder.absolute()), dict[str, frozenset[str]]()
     paths = []
     for name, place in listed:
-        path = located(top, name, place, top, outside=False)
+        path = located(top, name, place, top)
         parent, file = os.path.split(path)
         if parent not in there:
             there[parent] = frozenset(os.listdir(parent)) if os.path.isdir(parent) else frozenset()

@@ -57,6 +57,9 @@ class TestDfew:
         assert "set_1.csv:2: label 8 is not in the table" in refused(dfew.load, str(tmp_path), 1)
         layouts.text(first, "video_name,label", "00001,1", "07000,1")
         assert "set_1.csv:3: names '07000', but there is no file" in refused(dfew.load, str(tmp_path), 1)
+        for name in ("../../../secret/s", "..", "/secret/s.mp4", "../1"):
+            layouts.text(first, "video_name,label", "00001,1", f"{name},1")
+            assert f"set_1.csv:3: the path '{name}'" in refused(dfew.load, str(tmp_path), 1)
         layouts.text(first, "video,label", "00001,1")
         assert "set_1.csv:2: needs video_name and label" in refused(dfew.load, str(tmp_path), 1)
 

@@ -1,5 +1,6 @@
 """A path of an annotation stays inside its folder, unless the recipe says otherwise."""
 
+import importlib
 import json
 import os
 
@@ -9,6 +10,8 @@ from emovlm import UserError
 from emovlm.data import tables
 from emovlm.data.sources import folder, jsonl
 from emovlm.recipe import Data
+
+from . import layouts
 
 
 @pytest.fixture
@@ -101,3 +104,46 @@ def test_a_track_is_a_path_too(home):
 def test_a_zero_byte_in_a_path_is_refused(home):
     with pytest.raises(UserError, match="zero"):
         list(jsonl.load(jsonl_of(home, "a\0.mp4")["root"]))
+
+
+# Source -> the folder of its media, a clip or a frame in it, further arguments.
+FOUND = [
+    ("dfew", "Clip/original", "1.mp4", {"fold": 1}),
+    ("dfew", "Clip/clip_224x224", "00001/00001_00002.jpg", {"fold": 1, "clips": "clip_224x224"}),
+    ("dfew", "Clip/clip_224x224", "00001", {"fold": 1, "clips": "clip_224x224"}),
+    ("ferv39k", "2_ClipsforFaceCrop", "DailyLife/Angry/0010/2.jpg", {}),
+    ("mafw", "data/clips", "00026.mp4", {"fold": 1}),
+    ("casme2", "CASME2_RAW_selected", "sub02/EP02_02f/img147.jpg", {"grouping": "seven"}),
+    ("casme2", "CASME2_RAW_selected", "sub02/EP02_02f", {"grouping": "seven"}),
+    ("ravdess", ".", "Video_Speech_Actor_01/Actor_01/01-01-01-01-01-01-01.mp4", {}),
+]
+
+
+@pytest.mark.parametrize(("source", "folder", "name", "args"), FOUND)
+def test_a_link_that_is_found_in_an_official_layout_is_judged(tmp_path, source, folder, name, args):
+    root = tmp_path / "root"
+    layouts.module(source).write(root)
+    load = importlib.import_module(f"emovlm.data.sources.{source}").load
+    whole = [len(row["media"]) for row in load(str(root), **args)]
+    path, elsewhere = root / folder / name, tmp_path / "secret"
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+    with pytest.raises(UserError) as caught:
+        load(str(root), **args)
+    assert f"the path '{name}' leads out of it by a symbolic link" in str(caught.value)
+    # These sources have no argument that would allow it.
+    assert str(caught.value).endswith("copy the file there")
+    # What stays inside, also of a root and of a folder of media that are links themselves, is read.
+    path.unlink()
+    inside = path.with_name(f".{path.name}")
+    elsewhere.rename(inside)
+    path.symlink_to(inside)
+    assert [len(row["media"]) for row in load(str(root), **args)] == whole
+    (tmp_path / "link").symlink_to(root)
+    assert [len(row["media"]) for row in load(str(tmp_path / "link"), **args)] == whole
+    if folder != ".":
+        path.unlink()
+        inside.rename(path)
+        (root / folder).rename(tmp_path / "media")
+        (root / folder).symlink_to(tmp_path / "media")
+        assert [len(row["media"]) for row in load(str(root), **args)] == whole

@@ -333,7 +333,7 @@ class TestSpreadsheet:
 class TestFilms:
     def test_numbers_decide_and_not_the_order_of_names(self, tmp_path):
         film(tmp_path / "a", "img{}.jpg", [9, 10, 100])
-        found = read_film(tmp_path / "a", 10.0, "here")
+        found = read_film(tmp_path / "a", 10.0, "here", tmp_path)
         assert list(found.pictures) == [9, 10, 100]
         assert found.numbering == Numbering(9, 100, 10.0)
         assert found.cut(10, 50, "here").first == 10
@@ -354,18 +354,18 @@ class TestFilms:
     def test_two_files_of_one_number_are_refused(self, tmp_path):
         film(tmp_path / "a", "img{}.jpg", [7])
         film(tmp_path / "a", "img00{}.jpg", [7])
-        assert "are both frame" in refused(read_film, tmp_path / "a", 10.0, "here")
+        assert "are both frame" in refused(read_film, tmp_path / "a", 10.0, "here", tmp_path)
 
     def test_a_picture_that_is_no_frame_is_told_by_its_number(self, tmp_path):
         film(tmp_path / "a", "img{}.jpg", [7, 8, 20140508])
         message = "3 pictures have numbers from 7 to 20140508; move those away"
-        assert message in refused(read_film, tmp_path / "a", 10.0, "here")
+        assert message in refused(read_film, tmp_path / "a", 10.0, "here", tmp_path)
 
     def test_folders_without_numbered_pictures_are_refused(self, tmp_path):
         (tmp_path / "a").mkdir()
         (tmp_path / "a" / "notes7.txt").touch()
-        assert "here: the folder" in refused(read_film, tmp_path / "a", 10.0, "here")
-        assert "here: names 'b', but there is no file" in refused(read_film, tmp_path / "b", 10.0, "here")
+        assert "here: the folder" in refused(read_film, tmp_path / "a", 10.0, "here", tmp_path)
+        assert "here: names 'b', but there is no file" in refused(read_film, tmp_path / "b", 10.0, "here", tmp_path)
 
     @pytest.mark.parametrize(
         ("frames", "found"),

@@ -25,6 +25,7 @@ from pathlib import Path
 from emovlm import UserError
 from emovlm.data import spreadsheet
 from emovlm.data.films import Numbering, action_units, event, read_film
+from emovlm.data.mediafiles import stays
 from emovlm.data.schema import PLACE
 from emovlm.data.sources.folder import VIDEOS
 from emovlm.lookup import near_miss
@@ -65,7 +66,9 @@ def load(
             key = (people[cells[0]].casefold().lstrip("s"), shown[film])
             if key not in recordings:
                 raise UserError(f"{place}: there is no recording {key[0]}_{key[1]}* in {top / clips}")
-            rows.append(_row(cells, place, recordings[key], margin_s) | {"subject": f"s{key[0]}", "kind": found})
+            rows.append(
+                _row(cells, place, recordings[key], top / clips, margin_s) | {"subject": f"s{key[0]}", "kind": found}
+            )
     return rows
 
 
@@ -81,7 +84,7 @@ def _recordings(folder: Path) -> dict[tuple[str, str], Path]:
     return found
 
 
-def _row(cells: list[str], place: str, recording: Path, margin_s: float) -> dict:
+def _row(cells: list[str], place: str, recording: Path, folder: Path, margin_s: float) -> dict:
     emotion = cells[6].casefold()
     emotion = "others" if emotion == "other" else emotion
     if emotion not in CLASSES:
@@ -96,11 +99,14 @@ def _row(cells: list[str], place: str, recording: Path, margin_s: float) -> dict
     row |= {"action_units": action_units(cells[5])}
     more = round(margin_s * FPS)
     if recording.is_dir():
-        film = read_film(recording, FPS, place)
+        film = read_film(recording, FPS, place, folder)
         film = film.cut(onset - more, None if offset is None else offset + more, place)
         return row | film.columns() | event(film.numbering, onset, apex, offset, place)
     # Frame 1 is shown from 0 s; the last frame of the span is shown until the next begins.
     frames = Numbering(1, math.inf, FPS)
-    row |= {"media": [str(recording.absolute())], "start_s": frames.at_s(max(onset - more, 1))}
+    row |= {
+        "media": [stays(str(recording.absolute()), place, str(folder.absolute()))],
+        "start_s": frames.at_s(max(onset - more, 1)),
+    }
     row |= {} if offset is None else {"end_s": frames.at_s(offset + more + 1)}
     return row | event(frames, onset, apex, offset, place)

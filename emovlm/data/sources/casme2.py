@@ -80,7 +80,7 @@ def _row(values: dict[str, str], place: str, folder: Path) -> dict:
     if not values["subject"].isdecimal() or not values["clip"]:
         raise UserError(f"{place}: subject '{values['subject']}' and clip '{values['clip']}': both must be given")
     subject = f"sub{int(values['subject']):02}"
-    film = read_film(subfolder(subfolder(folder, subject, place), values["clip"], place), FPS, place)
+    film = read_film(subfolder(subfolder(folder, subject, place), values["clip"], place), FPS, place, folder)
     frames = [spreadsheet.frame_number(values[name], name, place) for name in ("onset", "apex", "offset")]
     row = {"id": f"{subject}/{values['clip']}", "subject": subject, "emotion": values["emotion"].casefold()}
     row |= {"action_units": action_units(values.get("units", "")), PLACE: place}

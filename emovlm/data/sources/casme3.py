@@ -93,11 +93,11 @@ def _row(values: dict[str, str], place: str, folder: Path, margin_s: float, film
     if recordings is not None:
         long = subfolder(recordings, name, place) / "color"
         if long not in films:
-            films[long] = read_film(long, FPS, place)
+            films[long] = read_film(long, FPS, place, folder)
         more = round(margin_s * FPS)
         film = films[long].cut(onset - more, max(offset or onset, onset) + more, place)
     else:
-        film = read_film(subfolder(folder, clip, place), FPS, place)
+        film = read_film(subfolder(folder, clip, place), FPS, place, folder)
     row = {"id": clip, "subject": subject, "source": f"{subject}_{name}", PLACE: place}
     row |= {"action_units": action_units(values.get("units", ""))}
     return row | film.columns() | event(film.numbering, onset, apex, offset, place)

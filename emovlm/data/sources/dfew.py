@@ -71,6 +71,8 @@ def _list(path: Path, split: str) -> list[dict]:
             raise UserError(f"{place}: needs video_name and label (or annotation); columns: {', '.join(values)}")
         if number == "0":
             raise UserError(f"{place}: label 0, but DFEW counts from 1 (happy) to 7 (fear); take the official list")
-        row = {"id": name.split(".")[0].zfill(5), "label": labels.class_name(number, place, NAMES)}
+        # A name that leads elsewhere is kept as it is written, so that it is refused by name.
+        clip = name if "/" in name or name.startswith(".") else name.split(".")[0].zfill(5)
+        row = {"id": clip, "label": labels.class_name(number, place, NAMES)}
         rows.append(row | {"split": split, PLACE: place})
     return rows

@@ -20,6 +20,7 @@ import re
 from pathlib import Path
 
 from emovlm import UserError
+from emovlm.data.mediafiles import stays
 from emovlm.data.schema import PLACE
 
 CLASSES = ["neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"]
@@ -54,7 +55,8 @@ def load(root: str, modality: str = "audio_video", channel: str = "speech") -> l
         kind, sung, emotion, intensity, statement, repetition, actor = found.groups()
         if kind != MODALITIES[modality] or sung not in CHANNELS[channel]:
             continue
-        row = {"id": path.stem, "media": [str(path.absolute())], "label": CLASSES[int(emotion) - 1], "subject": actor}
+        media = stays(str(path.absolute()), str(path), str(top.absolute()))
+        row = {"id": path.stem, "media": [media], "label": CLASSES[int(emotion) - 1], "subject": actor}
         row |= {"channel": "speech" if sung == "01" else "song", "statement": STATEMENTS[statement]}
         row |= {"intensity": "normal" if intensity == "01" else "strong", "repetition": int(repetition)}
         rows.append(row | {PLACE: str(path)})

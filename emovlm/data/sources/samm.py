@@ -87,7 +87,7 @@ def _row(values: dict[str, str], place: str, folder: Path) -> dict:
     if not values["subject"].isdecimal() or not values["clip"]:
         raise UserError(f"{place}: subject '{values['subject']}' and clip '{values['clip']}': both must be given")
     subject = f"{int(values['subject']):03}"
-    film = read_film(subfolder(subfolder(folder, subject, place), values["clip"], place), FPS, place)
+    film = read_film(subfolder(subfolder(folder, subject, place), values["clip"], place), FPS, place, folder)
     frames = [spreadsheet.frame_number(values[name], name, place) for name in ("onset", "apex", "offset")]
     row = {"id": values["clip"], "subject": subject, "action_units": action_units(values.get("units", ""))}
     return row | film.columns() | event(film.numbering, *frames, place=place) | {PLACE: place}

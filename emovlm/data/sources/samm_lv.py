@@ -88,7 +88,7 @@ def _row(values: dict[str, str], place: str, folder: Path, margin_s: float, film
         raise UserError(f"{place}: clip '{values['clip']}' must be subject_recording_number, and the onset be given")
     recording = subfolder(folder, "_".join(parts[:2]), place)
     if recording not in films:
-        films[recording] = read_film(recording, FPS, place)
+        films[recording] = read_film(recording, FPS, place, folder)
     apex = None if apex is not None and apex < 0 else apex
     offset = None if offset is not None and offset < onset else offset
     more = round(margin_s * FPS)

@@ -42,7 +42,7 @@ def load(root: str, clips: str = "SMIC_all_cropped/HS") -> list[dict]:
             if name.name.casefold() not in CLASSES:
                 raise UserError(f"{name}: is no class of SMIC; allowed: {', '.join(CLASSES)}")
             for clip in _folders(name):
-                film = read_film(clip, FPS, str(clip))
+                film = read_film(clip, FPS, str(clip), folder)
                 row = {"id": clip.name, "subject": f"s{int(number[1]):02}", PLACE: str(clip)}
                 row |= {"label": name.name.casefold()} | film.columns()
                 rows.append(row | event(film.numbering, film.first, None, film.last, str(clip)))

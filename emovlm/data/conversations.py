@@ -42,7 +42,7 @@ def read(values: Mapping[str, Any], place: str) -> Entry:
     for role, content in _turns(values, place):
         kind = "ask" if role in _ASKS else "answer" if role in _ANSWERS else None
         if kind is None and role != "system":
-            raise UserError(f"{place}: a turn of '{role}'; only a user, an assistant and a system can be read")
+            raise UserError(f"{place}: a turn of {role!r}; only a user, an assistant and a system can be read")
         text = _text(content, files, place)
         if kind is not None:
             said[kind].append(text)
@@ -59,7 +59,7 @@ def read(values: Mapping[str, Any], place: str) -> Entry:
         raise UserError(
             f"{place}: {len(files['image'])} pictures and {len(files['video'])} videos; a row is one video, or pictures"
         )
-    return Entry(files["image"] or files["video"], "\n".join(said["ask"]), said["answer"][0])
+    return Entry(files["image"] or files["video"], "\n".join(filter(None, said["ask"])), said["answer"][0])
 
 
 def _turns(values: Mapping[str, Any], place: str) -> list[tuple[str, Any]]:
@@ -69,8 +69,8 @@ def _turns(values: Mapping[str, Any], place: str) -> list[tuple[str, Any]]:
     if "query" in values:
         return [("user", values["query"]), ("assistant", values.get("response"))]
     if "instruction" in values:
-        asked = "\n".join(text for text in (values["instruction"], values.get("input")) if text)
-        return [("user", asked), ("assistant", values.get("output"))]
+        asked = [("user", values["instruction"]), ("user", values.get("input"))]
+        return [*asked, ("assistant", values.get("output"))]
     key = next(key for key in TURNS if key in values)
     return _spoken(values[key], "user", place)
 
@@ -100,10 +100,10 @@ def _text(content: Any, files: dict[str, list[Any]], place: str) -> str:
         kind = part.get("type")
         if kind == "text":
             texts.append(str(part.get("text") or "").strip())
-        elif kind in files:
+        elif isinstance(kind, str) and kind in files:
             given = next((part[key] for key in ("path", "url", kind) if part.get(key)), None)
             # A bare place: the file stands in the entry's own list.
             files[kind] += [] if given is None else [given]
         else:
-            raise UserError(f"{place}: a part of type '{kind}'; only text, image and video can be read")
+            raise UserError(f"{place}: a part of type {kind!r}; only text, image and video can be read")
     return " ".join(text for text in texts if text)

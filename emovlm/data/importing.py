@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from emovlm.data import conversations, labels, mediacache
 from emovlm.data.mediafiles import located
 from emovlm.data.schema import KNOWN
 from emovlm.data.sources import hub
+from emovlm.data.sources.folder import SPLIT_FOLDERS
 from emovlm.data.tablefile import read_csv, read_jsonl
 
 Row = dict[str, Any]
@@ -39,7 +41,9 @@ def bring_in(path: Path, out: Path, media: Path | None = None) -> list[str]:
     entries = list(_entries(path))
     if not entries:
         raise UserError(f"{path}: has no row")
-    files = _Files(str((media or (path if path.is_dir() else path.parent)).absolute()), out.absolute())
+    # Without `..`, which the source would refuse in what is written.
+    root = os.path.abspath(media or (path if path.is_dir() else path.parent))
+    files = _Files(root, Path(os.path.abspath(out)))
     rows, questions, answers = [], Counter[str](), []
     for values, place in entries:
         if any(key in values for key in conversations.TURNS):
@@ -51,8 +55,11 @@ def bring_in(path: Path, out: Path, media: Path | None = None) -> list[str]:
         else:
             row = {key: value for key, value in values.items() if key not in MEDIA and value not in (None, "")}
             row["media"] = files.paths(_listed(values, place), place)
+        if row.get("split"):
+            row["split"] = SPLIT_FOLDERS.get(str(row["split"]).strip().lower(), row["split"])
+        _check_storable(row, place)
         rows.append(row)
-    notes = [_name(rows, path.stem), _answer_kind(rows, answers), _question(rows, questions)]
+    notes = [_name(rows, path.stem), _answer_kind(rows, answers, str(path)), _question(rows, questions)]
     runs.write_jsonl(out, [_ordered(row) for row in rows])
     return [f"{len(rows)} rows written to {out} (data: {{source: jsonl, root: {out}}})", *filter(None, notes)]
 
@@ -101,7 +108,25 @@ def _of_datasets(path: Path) -> Iterator[tuple[Mapping[str, Any], str]]:
                 values[column] = None if number is None or number < 0 else feature.int2str(number)
             if "soft_label" in values:
                 values["soft_label"] = hub.named_shares(values["soft_label"], order)
+            # How tables made by pandas say that there is no number.
+            values = {key: None if _is_nan(value) else value for key, value in values.items()}
             yield ({} if named is None else {"split": named}) | values, f"{path} [{split}], row {index}"
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _check_storable(row: Row, place: str) -> None:
+    """Raises UserError for a value that a line of JSON in UTF-8 cannot hold."""
+    for column, value in row.items():
+        try:
+            json.dumps({column: value}, ensure_ascii=False, allow_nan=False).encode()
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f"{place}: the column {column!r} cannot be written as JSON ({error}); write it as text or a finite "
+                "number, or remove it"
+            ) from None
 
 
 def _listed(values: Mapping[str, Any], place: str) -> list[Any]:
@@ -140,7 +165,8 @@ class _Files:
         written = written.strip().removeprefix("file://")
         if written.startswith(("http://", "https://")):
             raise UserError(f"{place}: '{written}' is on the web; download it and name the file")
-        path = located(self.root, written, place, self.root, absolute=True)
+        _check_storable({"media": written}, place)
+        path = os.path.normpath(located(self.root, written, place, self.root, absolute=True))
         if not os.path.isfile(path):
             raise UserError(
                 f"{place}: names '{written}', but there is no file {path}; --media FOLDER says where paths start"
@@ -150,23 +176,29 @@ class _Files:
 
 def _name(rows: Sequence[Row], stem: str) -> str | None:
     """Rows without an id are numbered; an id that comes again gets a number behind it."""
-    times: Counter[str] = Counter()
-    again = 0
-    for number, row in enumerate(rows, start=1):
-        name = row["id"] = str(row.get("id") or f"{stem}/{number}")
+    given = [str(row.get("id") or f"{stem}/{number}").strip() for number, row in enumerate(rows, start=1)]
+    taken, times, again = set(given), Counter[str](), 0
+    for row, name in zip(rows, given, strict=True):
+        row["id"] = name
         times[name] += 1
-        if times[name] > 1:
-            row["id"], again = f"{name}#{times[name]}", again + 1
+        if times[name] == 1:
+            continue
+        # `a#2` may be another row's own id.
+        while (numbered := f"{name}#{times[name]}") in taken:
+            times[name] += 1
+        taken.add(numbered)
+        row["id"], again = numbered, again + 1
     return f"{again} rows had an id that was there before: a number stands behind it" if again else None
 
 
-def _answer_kind(rows: Sequence[Row], answers: Sequence[str]) -> str | None:
-    """The assistant's answers become `label` or stay `answer`."""
+def _answer_kind(rows: Sequence[Row], answers: Sequence[str], place: str) -> str | None:
+    """The assistant's answers become `label` or stay `answer`. Raises UserError for classes that differ in case."""
     if not answers:
         return None
     counts = Counter(answers)
     few = len(counts) <= MOST_CLASSES and 2 * len(counts) <= len(answers)
     if few and all(len(text.split()) <= MOST_WORDS and not labels.is_bare_number(text) for text in counts):
+        labels.class_order(counts, place)
         for row in rows:
             if "answer" in row and "question" in row:
                 row["label"] = row.pop("answer")

@@ -1,6 +1,9 @@
 """Lists of other trainers become rows: each documented form, labels or texts, paths that can be found."""
 
 import json
+import math
+from datetime import datetime
+from pathlib import Path
 
 import datasets
 import pytest
@@ -121,6 +124,39 @@ def test_paths_start_where_the_user_says_and_can_be_found_from_the_new_file(fold
     assert classes == ["happy"]
 
 
+def test_a_folder_above_is_written_so_that_the_source_takes_it(folder, tmp_path, monkeypatch):
+    (tmp_path / "b").mkdir()
+    (folder / "list.json").write_text(json.dumps([spoken("happy")] * 2))
+    monkeypatch.chdir(tmp_path / "b")
+    bring_in(Path("../list.json"), Path("mine.jsonl"), Path("../b/.."))
+    assert json.loads(Path("mine.jsonl").read_text().splitlines()[0])["media"] == str(tmp_path / "a.jpg")
+    bring_in(Path("../list.json"), Path("../b/../mine.jsonl"), Path(".."))
+    assert json.loads(Path("../mine.jsonl").read_text().splitlines()[0])["media"] == "a.jpg"
+
+
+def test_ids_become_unique_beside_ids_with_a_number_of_their_own(folder):
+    rows, _ = brought(folder, [spoken("happy", id=name) for name in ("a", "a", "a#2", "a")])
+    assert [row["id"] for row in rows] == ["a", "a#3", "a#2", "a#4"]
+
+
+def test_answers_that_differ_in_case_are_refused_and_splits_have_our_names(folder):
+    told = refused(folder, [spoken(answer) for answer in ("Happy", "happy") * 2])
+    assert told.endswith("list.json: classes 'Happy' and 'happy' differ only in case; spell them alike")
+    rows, _ = brought(folder, [spoken("happy", split=split) for split in ("dev", "Val", "test")])
+    assert [row["split"] for row in rows] == ["validation", "validation", "test"]
+
+
+def test_values_of_a_parquet_that_json_has_not(folder):
+    for value, message in ((b"x", "type bytes"), (datetime(2026, 1, 2), "type datetime"), (math.inf, "Out of range")):
+        datasets.Dataset.from_dict({"image": ["a.jpg"], "t": [value]}).to_parquet(str(folder / "t.parquet"))
+        with pytest.raises(UserError, match=rf"\[train\], row 0: the column 't' cannot .*{message}"):
+            bring_in(folder / "t.parquet", folder / "out.jsonl")
+    values = {"image": ["a.jpg"] * 2, "fps": [math.nan, 5.0]}
+    datasets.Dataset.from_dict(values).to_parquet(str(folder / "t.parquet"))
+    bring_in(folder / "t.parquet", folder / "out.jsonl")
+    assert [json.loads(line).get("fps") for line in (folder / "out.jsonl").read_text().splitlines()] == [None, 5.0]
+
+
 def test_a_csv_keeps_its_columns(folder):
     (folder / "t.csv").write_text("path,label\nx,y\n")
     with pytest.raises(UserError, match=r"t.csv:2: no file \(media, .*\) .* in its columns path, label; rename them"):
@@ -195,6 +231,11 @@ def test_shares_of_a_parquet_are_named_by_its_classes(folder):
         ({"image": "a.jpg", "messages": [{"role": "user", "content": [{"type": "audio"}]}]}, "a part of type 'audio'"),
         ({"image": "a.jpg", "messages": [{"role": "user", "content": 3}]}, "the content of a turn is int"),
         ("text", "entry 1: must be an object; this is str"),
+        ({"image": "a.jpg", "instruction": 1, "input": "x", "output": "y"}, "the content of a turn is int"),
+        ({"image": "a.jpg", "messages": [{"role": "user", "content": [{"type": ["x"]}]}]}, "a part of type ['x']"),
+        (spoken("\ud800"), "entry 1: the column 'answer' cannot be written as JSON ('utf-8' codec"),
+        (spoken("happy") | {"image": "\ud800.jpg"}, "entry 1: the column 'media' cannot be written as JSON"),
+        (spoken("happy") | {"fps": float("nan")}, "entry 1: the column 'fps' cannot be written as JSON (Out of range"),
     ],
 )
 def test_an_entry_that_cannot_be_a_row_is_named(folder, entry, message):

@@ -42,7 +42,7 @@ def push(recipe: Recipe, folder: Path) -> list[str]:
     feature = _media_feature(by_split)
     unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
-        (unfinished / "data").mkdir(parents=True)
+        _make(unfinished / "data", folder)
         for split, part in to_dataset(by_split, classes).items():
             _write_split(unfinished / "data", split, part.remove_columns(left_out), feature)
         runs.write_text(unfinished / "README.md", _card(recipe, by_split, classes, isinstance(feature, datasets.Video)))
@@ -54,6 +54,13 @@ def push(recipe: Recipe, folder: Path) -> list[str]:
     notes = [f"{folder}: {counts} rows with their media inside, {size_mb:.1f} MB"]
     notes += [f"left out: the column {name}, a path on this machine" for name in left_out]
     return [*notes, f"fill in the licence in {folder / 'README.md'}, then: hf upload NAME {folder} --repo-type dataset"]
+
+
+def _make(inner: Path, folder: Path) -> None:
+    try:
+        inner.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror}); name a folder where you may write") from None
 
 
 def _media_feature(by_split: Splits) -> datasets.Video | datasets.List:

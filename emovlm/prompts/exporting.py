@@ -30,6 +30,8 @@ FORMAT = Home("--format", "prompts/formats.py", frozenset({"turn"}))
 SUFFIXES = {"llava": ".json", "sharegpt": ".json", "csv": ".csv"}
 # What these read of a clip is what the row says: its span, and the frames that the recipe chooses.
 WITH_SPANS = frozenset({"trl", "csv"})
+# Beside a list of sharegpt: by it LLaMA-Factory knows the list.
+DESCRIPTION = "dataset_info.json"
 
 Row = dict[str, Any]
 
@@ -54,14 +56,15 @@ def export(recipe: Recipe, path: Path, kind: str, *, sampled: bool) -> list[str]
     if kind == "trl":
         turns = _with_frames(turns, recipe, path)
     entries = [entry_of(turn) for turn in turns]
+    described = _described(path, learnt) if kind == "sharegpt" else None
     if suffix == ".csv":
         runs.write_text(path, _table(entries, path.parent))
     elif suffix == ".json":
         runs.write_json(path, entries)
     else:
         runs.write_jsonl(path, entries)
-    if kind == "sharegpt":
-        _describe(path, learnt)
+    if described is not None:
+        runs.write_json(path.with_name(DESCRIPTION), described)
     how = f"as {recipe.sampler.strategy} draws them" if sampled else "each once"
     notes = [f"{len(learnt)} rows {how} written to {path}; the question: {question}"]
     if len(learnt) < len(rows):
@@ -144,14 +147,15 @@ def _near(path: str, folder: Path) -> str:
     return path.removeprefix(inside)
 
 
-def _describe(path: Path, rows: list[Row]) -> None:
-    """dataset_info.json beside the list, by which LLaMA-Factory knows it; entries of other lists stay."""
-    info = path.with_name("dataset_info.json")
+def _described(path: Path, rows: list[Row]) -> dict[str, Any]:
+    """What DESCRIPTION will hold: the list's entry, and those of other lists as they are. Raises UserError."""
+    info = path.with_name(DESCRIPTION)
     try:
         entries: Any = json.loads(info.read_text(encoding="utf-8")) if info.exists() else {}
     except ValueError as error:
         raise UserError(f"{info}: is no valid JSON ({error}); mend it or move it away") from None
+    if not isinstance(entries, dict):
+        raise UserError(f"{info}: must be an object; this is {type(entries).__name__}; mend it or move it away")
     files = sorted({name for row in rows for name in _turn(row, "").files()})
     columns = {"messages": "conversations"} | {name: name for name in files}
-    entries[path.stem] = {"file_name": path.name, "formatting": "sharegpt", "columns": columns}
-    runs.write_json(info, entries)
+    return entries | {path.stem: {"file_name": path.name, "formatting": "sharegpt", "columns": columns}}

@@ -110,3 +110,20 @@ def test_what_cannot_be_pushed(small, tmp_path):
     assert not (tmp_path / "set").exists()
     with pytest.raises(UserError, match="exists; name another folder"):
         pushing.push(small(data=data), tmp_path / "mine")
+
+
+def test_a_folder_inside_a_file_is_refused(small, tmp_path):
+    data = write_rows(tmp_path / "mine", [["a.mp4"], ["b.mp4"], ["c.mp4"]])
+    (tmp_path / "ff").touch()
+    with pytest.raises(UserError, match=r"ff/x: cannot be made \(Not a directory\)"):
+        pushing.push(small(data=data), tmp_path / "ff" / "x")
+
+
+def test_shares_come_back_in_the_order_of_the_classes(small, tmp_path):
+    data = write_rows(tmp_path / "mine", [["a.mp4"], ["b.mp4"], ["c.mp4"]])
+    rows = [json.loads(line) for line in Path(data["root"]).read_text().splitlines()]
+    rows[0]["soft_label"] = {"no": 0.75, "happy": 0.25}
+    Path(data["root"]).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pushing.push(small(data={**data, "classes": ["no", "happy"]}), tmp_path / "set")
+    again, classes = tables.load_rows(Data.model_validate({"source": "hub", "root": str(tmp_path / "set")}))
+    assert (classes, again["train"][0]["soft_label"]) == (["happy", "no"], [0.25, 0.75])

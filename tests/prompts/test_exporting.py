@@ -182,6 +182,15 @@ def test_a_csv_has_the_rows_own_media_and_says_the_order_of_shares(small, tmp_pa
     assert (again["media"], again["soft_label"]) == ([str(tmp_path / "a.jpg")], [0.75, 0.25])
 
 
+@pytest.mark.parametrize(("content", "message"), [("[1]", "must be an object; this is list"), ("{", "no valid JSON")])
+def test_an_index_that_cannot_be_added_to_leaves_nothing(recipe, tmp_path, content, message):
+    (tmp_path / "dataset_info.json").write_text(content)
+    with pytest.raises(UserError, match=message):
+        exported(recipe, tmp_path, "sharegpt")
+    assert not (tmp_path / "out.json").exists()
+    assert (tmp_path / "dataset_info.json").read_text() == content
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "message"),
     [

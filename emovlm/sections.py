@@ -11,6 +11,8 @@ from emovlm.faults import explain
 from emovlm.lookup import Home
 
 PLAIN_TYPES = {"int": int, "float": float, "str": str, "bool": bool, "list[str]": list[str]}
+# `names: {1: happy}`: YAML reads the code as a number, and labels.name_table makes a text of it.
+PLAIN_TYPES["dict[str, str]"] = dict[Any, str]
 
 
 class Section(BaseModel):
@@ -197,8 +199,9 @@ def check_arguments(file: yaml_file.YamlFile, section: str, home: Home, name: st
         if key not in known:
             allowed = [*known, *model.model_fields]
             raise UserError(f"{file.at(place)}: unknown key (with {name}); {lookup.near_miss(key, allowed)}")
-        expected = PLAIN_TYPES.get(known[key].annotation)
-        if expected is None:
+        annotation = known[key].annotation
+        expected = PLAIN_TYPES.get(annotation.removesuffix(" | None"))
+        if expected is None or (value is None and annotation.endswith(" | None")):
             continue
         try:
             TypeAdapter(expected).validate_python(value, strict=expected is not float)

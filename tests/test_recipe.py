@@ -81,6 +81,28 @@ def test_a_fault_is_one_line_with_place_and_remedy(write, old, new, place, says)
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("casme2, root: x, table: 5", "data.table: YAML reads 5 as 5; a text is expected: write it in quotes, '5'"),
+        ("folder, root: x, names: [happy]", "data.names: got ['happy']: input should be a valid dictionary"),
+        ("folder, root: x, names: {1: no}", "data.names.1: YAML reads no as False; a text is expected"),
+        ("hub, root: x, columns: [image]", "data.columns: got ['image']: input should be a valid dictionary"),
+        ("hub, root: x, columns: {media: null}", "data.columns.media: got None"),
+        ("hub, root: x, revision: null, names: {1: happy, '2': sad}", None),
+        ("casme2, root: x, table: null", None),
+    ],
+)
+def test_arguments_that_may_be_left_out_have_types_too(write, given, says):
+    path = write(GOOD.replace("jsonl, root: clips.jsonl", given, 1))
+    if says is None:
+        assert recipe.load(path).data.args["root"] == "x"
+    else:
+        with pytest.raises(UserError) as caught:
+            recipe.load(path)
+        assert f"x.yaml:2: {says}" in str(caught.value)
+
+
 def test_overrides_replace_values_and_whole_sections(write, monkeypatch):
     path = write(GOOD)
     monkeypatch.setenv("EMOVLM_ROOT", "/data")

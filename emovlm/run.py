@@ -92,6 +92,16 @@ class RunFolder:
         return {"full": self.model, "head": self.head}.get(train, self.adapter)
 
 
+def existing(folder: Path) -> RunFolder:
+    """Raises UserError where there is no run."""
+    run = RunFolder(folder)
+    if not run.recipe.is_file():
+        raise UserError(
+            f"{folder}: is no run folder; give one, such as runs/mine (of a study runs/<study>/<arm>/seed0)"
+        )
+    return run
+
+
 def folder_of(recipe: Recipe, path: Path) -> RunFolder:
     """`output:` of the recipe, or runs/<name of the recipe file>."""
     return RunFolder(recipe.output or Path("runs") / path.stem)

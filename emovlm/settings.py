@@ -40,8 +40,8 @@ def _check_numbers(file: YamlFile, recipe: Recipe) -> None:
     warmup, steps = recipe.trainer.get("warmup_steps", 0), recipe.trainer.get("max_steps", -1)
     if steps == 1 and isinstance(warmup, int) and warmup > 0:
         raise UserError(
-            f"{file.at('trainer.warmup_steps')}: {warmup}, but the first step of a warm-up has a learning rate of 0, and "
-            "there is only one; set it to 0"
+            f"{file.at('trainer.warmup_steps')}: {warmup}, but the first step of a warm-up has a learning rate of 0, "
+            "and there is only one; set it to 0"
         )
 
 

@@ -53,3 +53,8 @@ def test_report_parts_are_kept_apart(tmp_path):
     with pytest.raises(ValueError):
         runs.write_json(run.report, float("nan"))
     assert run.report.read_text() == content, "a failed write leaves what was there"
+
+
+def test_a_folder_without_a_run_is_refused_with_the_remedy(tmp_path):
+    with pytest.raises(UserError, match=r"is no run folder; give one, such as runs/mine"):
+        runs.existing(tmp_path)

@@ -110,16 +110,18 @@ def export(
     from emovlm import recipe as recipes
     from emovlm import run as runs
 
-    run = runs.RunFolder(folder)
+    run = runs.existing(folder)
     found = recipes.load(run.recipe)
     quiet_libraries()
     from emovlm.evaluate.clip_scores import clip_scores
     from emovlm.models.export import export as export_run
     from emovlm.report.card import card
 
+    # Written at the end, but asked for first: what it lacks is said before anything is there.
+    text = card(run.folder, out.name, merged=merge)
     difference = export_run(found, run, out, merge=merge, score=clip_scores(found, clips), dtype=dtype)
     # In place of peft's empty form.
-    runs.write_text(out / "README.md", card(run.folder, out.name, merged=merge))
+    runs.write_text(out / "README.md", text)
     if difference is not None:
         typer.echo(f"label scores of {clips} clips before and after the merge: at most {difference:.2g} nats apart")
     typer.echo(f"exported to {out}")

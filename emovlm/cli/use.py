@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from emovlm import UserError
 from emovlm.cli.arguments import Overrides
 from emovlm.launch import quiet_libraries
 
@@ -22,8 +23,12 @@ def predict(
         typer.Argument(metavar="CLIP... [KEY=VALUE]...", help="Videos, pictures and folders of them; then overrides."),
     ],
     timeline: Annotated[bool, typer.Option("--timeline", help="A window that slides over each video.")] = False,
-    window: Annotated[float, typer.Option(metavar="SECONDS", help="With --timeline: length of the window.")] = 2.0,
-    step: Annotated[float, typer.Option(metavar="SECONDS", help="With --timeline: from window to window.")] = 0.5,
+    window: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="With --timeline: length of the window, by default 2.")
+    ] = None,
+    step: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="With --timeline: from window to window, by default 0.5.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One line of JSON a clip (or a window).")] = False,
     out: Annotated[
         Path | None, typer.Option(help="A folder for answers.jsonl, or the .csv and .svg of each timeline.")
@@ -32,6 +37,9 @@ def predict(
     """Say which class each clip shows, and how sure the model is."""
     from emovlm.predict.clips import told_apart
 
+    for name, value in (("--window", window), ("--step", step)):
+        if value is not None and not timeline:
+            raise UserError(f"{name}: goes with --timeline")
     files, overrides = told_apart(clips)
     quiet_libraries()
     from emovlm.predict import batch
@@ -39,7 +47,8 @@ def predict(
 
     predictor = load(run, overrides)
     if timeline:
-        failed = batch.tell_timelines(predictor, files, window_s=window, step_s=step, as_json=json, out=out)
+        times = {"window_s": 2.0 if window is None else window, "step_s": 0.5 if step is None else step}
+        failed = batch.tell_timelines(predictor, files, **times, as_json=json, out=out)
     else:
         failed = batch.tell(predictor, files, as_json=json, out=out)
     if failed:

@@ -16,6 +16,7 @@ from emovlm import UserError
 if TYPE_CHECKING:
     from emovlm.recipe import Model
 
+HINT = "; without the hub: fetch it elsewhere with `hf download` and name the folder here"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -45,7 +46,9 @@ def load(model: Model) -> Vlm:
     except UserError:
         raise
     except (OSError, ValueError, ImportError) as error:
-        raise UserError(f"model.name: '{model.name}' cannot be loaded: {str(error).strip().splitlines()[0]}") from error
+        raise UserError(
+            f"model.name: '{model.name}' cannot be loaded: {str(error).strip().splitlines()[0]}{HINT}"
+        ) from error
     _keep_last_logits(loaded)
     for module in loaded.modules():
         # On CPUs with bfloat16 bitsandbytes packs weights anew to score, and back to save: each time others come out.
@@ -66,7 +69,9 @@ def empty(model: Model) -> Vlm:
     except UserError:
         raise
     except (OSError, ValueError, ImportError) as error:
-        raise UserError(f"model.name: '{model.name}' cannot be loaded: {str(error).strip().splitlines()[0]}") from error
+        raise UserError(
+            f"model.name: '{model.name}' cannot be loaded: {str(error).strip().splitlines()[0]}{HINT}"
+        ) from error
 
 
 def load_processor(source: str, local: bool) -> Any:

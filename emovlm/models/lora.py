@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import warnings
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -218,7 +219,9 @@ def _differs(model: Any, processor: Any, folder: Path) -> str | None:
         model.load_adapter(str(folder), "again")
         model.set_adapter("again")
         again = model(**prompt, logits_to_keep=1).logits
-        model.delete_adapter("again")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # it was active; the next line says which is now
+            model.delete_adapter("again")
         # Only now: to delete one adapter can leave peft without an active one, and nothing would learn any more.
         model.set_adapter("default")
     model.train(training)

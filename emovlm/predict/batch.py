@@ -35,10 +35,11 @@ def tell(predictor: Predictor, clips: Sequence[str | Path], *, as_json: bool, ou
     with ExitStack() as stack:
         lines = [sys.stdout] if as_json else []
         if out:
+            _check_folder(out)
             out.mkdir(parents=True, exist_ok=True)
             lines.append(stack.enter_context(open(out / "answers.jsonl", "w", encoding="utf-8")))
         for answer in _followed(predictor, rows, bar=not (as_json and sys.stdout.isatty())):
-            _write(lines, answer.record() | ({"changed": predictor.changed} if predictor.changed else {}))
+            _write(lines, answer.record() | _changed(predictor))
             answers.append(answer)
     good = [answer for answer in answers if answer.error is None]
     if good and not as_json:
@@ -61,20 +62,28 @@ def tell_timelines(
     """
     if predictor.asked.evaluate.scorer == "generation":
         raise UserError("--timeline: needs the probabilities of the classes; give evaluate.scorer=likelihood")
+    if out:
+        _check_folder(out)
     found: dict[str, list[timeline.Segment]] = {}
     names: set[str] = set()
     num_failed = 0
     for path in files(clips):
-        answers = _timeline(predictor, path, window_s, step_s, bar=not (as_json and sys.stdout.isatty()))
-        if not answers:
+        try:
+            answers = _timeline(predictor, path, window_s, step_s, bar=not (as_json and sys.stdout.isatty()))
+        except ClipError as error:
             num_failed += 1
+            if as_json:
+                _write([sys.stdout], {"media": path, "error": str(error)})
             continue
         if as_json:
             for answer in answers:
-                _write([sys.stdout], {"media": path, **answer.record()})
+                _write([sys.stdout], {"media": path, **answer.record(), **_changed(predictor)})
+        if len(answers) == 1:
+            print(f"{path}: is no longer than the window of {window_s:g} s: one window", file=sys.stderr)
         name = _unused(Path(path).name, names)
         timeline.write_csv((out or Path()) / f"{name}.csv", answers)
-        write_text((out or Path()) / f"{name}.svg", figure.draw(answers, Path(path).name))
+        title = " ".join([Path(path).name, *(f"({change})" for change in predictor.changed)])
+        write_text((out or Path()) / f"{name}.svg", figure.draw(answers, title))
         found[path] = timeline.segments(answers)
     if found:
         print(f"timelines written to {out or Path()}: {', '.join(sorted(names))} (.csv, .svg)", file=sys.stderr)
@@ -84,14 +93,29 @@ def tell_timelines(
 
 
 def _timeline(predictor: Predictor, path: str, window_s: float, step_s: float, *, bar: bool) -> list[Answer]:
-    """The answers to all windows; none where one cannot be read: a gap would look like a steady answer."""
+    """The answers to all windows. Raises ClipError, after it has been said, where one cannot be read.
+
+    A gap would look like a steady answer.
+    """
     try:
         rows = timeline.windows(path, window_s, step_s)
     except ClipError as error:
         _complain(path, str(error))
-        return []
+        raise
     answers = list(_followed(predictor, rows, bar=bar, title=Path(path).name))
-    return [] if any(answer.error for answer in answers) else answers
+    if errors := [answer.error for answer in answers if answer.error]:
+        raise ClipError(errors[0])
+    return answers
+
+
+def _changed(predictor: Predictor) -> dict[str, Any]:
+    """By what the clips are looked at otherwise than when the run was scored."""
+    return {"changed": predictor.changed} if predictor.changed else {}
+
+
+def _check_folder(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out}: is a file; name a folder")
 
 
 def _followed(

@@ -131,7 +131,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Predictor:
                 f"{override}: of a run folder only evaluate and frames can be another; with a recipe and train=none "
                 "anything can be varied"
             )
-    run = runs.RunFolder(path)
+    run = runs.existing(path)
     changed = [override for override in overrides if _section(override) == "frames"]
     return Predictor(recipes.load(run.recipe), run, recipes.load(run.recipe, list(overrides)), changed)
 

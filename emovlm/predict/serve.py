@@ -50,7 +50,7 @@ def started(predictor: Predictor, port: int, most_bytes: int = MOST_BYTES) -> It
             from starlette.middleware import Middleware
             from starlette.middleware.trustedhost import TrustedHostMiddleware
         except ImportError as error:
-            raise UserError("serve: gradio is not installed; pip install 'emovlm[serve]'") from error
+            raise UserError("serve: gradio is not installed; in a checkout: pip install -e '.[serve]'") from error
         shown = page(predictor, Path(folder))
         try:
             _, address, _ = shown.launch(

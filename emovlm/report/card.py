@@ -11,6 +11,7 @@ import yaml
 from emovlm import __version__
 from emovlm.report.folders import load, load_run
 from emovlm.report.numbers import bracket, number
+from emovlm.report.papers import escape_markdown
 from emovlm.report.records import METRICS, Evaluation, Run, Score
 from emovlm.report.stamps import seeds_stamp, stamps
 
@@ -53,10 +54,11 @@ def card(folder: Path, name: str, *, merged: bool = False) -> str:
     found = run.evaluations[key] if key else None
     protocol: Mapping[str, Any] = found.protocol if found else {}
     base = _public(run.recipe["model"]["name"])
-    classes = found.classes if found else run.ledger.classes if run.ledger else ()
-    where = "" if "/" in base else "  # the folder of the base model"
+    classes = [escape_markdown(one) for one in (found.classes if found else run.ledger.classes if run.ledger else ())]
+    # Only a name of the hub leads anywhere on another machine.
+    place = base if "/" in base else f"folder/of/{base}"
     loading = (WHOLE if whole else HEAD if run.recipe.get("train") == "head" else ADAPTER).format(
-        base=base, folder=name, where=where
+        base=place, folder=name, where="" if place == base else "  # where the base model lies on your disk"
     )
     values = {
         "header": yaml.safe_dump(_header(base, run.recipe.get("train", "lora"), whole), sort_keys=False),
@@ -69,7 +71,7 @@ def card(folder: Path, name: str, *, merged: bool = False) -> str:
         "input": _input(run.recipe.get("frames", {})),
         "question": protocol.get("question") or "(as in recipe.yaml of the run)",
         "data": _data(run, found),
-        "vllm": _vllm(run.recipe, base, name, whole),
+        "vllm": _vllm(run.recipe, place, name, whole),
         "scored": "likelihoods of the class names" if _by_likelihood(protocol) else "texts read by rules",
         **(_results(found) if found else {"scores": []}),
         "stamps": [seeds_stamp(study := load(folder)), *stamps(study, key)] if key else [],
@@ -94,8 +96,7 @@ def _header(base: str, train: str, whole: bool) -> dict[str, Any]:
     link = {"license_link": f"https://huggingface.co/{base}"} if "/" in base else {}
     return {
         "library_name": "transformers" if whole or train == "head" else "peft",
-        "base_model": base,
-        "base_model_relation": "finetune" if whole else "adapter",
+        **({"base_model": base, "base_model_relation": "finetune" if whole else "adapter"} if "/" in base else {}),
         "pipeline_tag": "image-text-to-text",
         "license": "other",
         "license_name": "that-of-the-base-model",
@@ -143,13 +144,13 @@ def _results(found: Evaluation) -> dict[str, Any]:
     rows = []
     for c, (name, trained, support, recall, answered) in enumerate(columns):
         others = [number(_known(values[c])) if values else "-" for values in (found.precision_C, found.f1_C)]
-        rows.append([name, trained, support, _score(recall), *others, answered])
+        rows.append([escape_markdown(name), trained, support, _score(recall), *others, answered])
     return {
         "split": found.split,
         "num_clips": found.num_clips,
         "interval": found.interval,
         "scores": [_score(found.scores[metric]) for metric in METRICS],
-        "tail": found.tail,
+        "tail": [escape_markdown(name) for name in found.tail],
         "unreadable": found.unreadable,
         "rows": rows,
     }

@@ -80,9 +80,9 @@ def _markdown(study: Study, key: str, listed: Sequence[Row]) -> str:
         return f"{value} {one.interval}".rstrip()
 
     head = [_word(study), *TITLES.values()]
-    lines = [head, ["---", *["---:"] * len(METRICS)], *_lines(listed, _escape_markdown, write)]
+    lines = [head, ["---", *["---:"] * len(METRICS)], *_lines(listed, escape_markdown, write)]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{body}\n\n{_escape_markdown(note(study, key, listed))}\n"
+    return f"{body}\n\n{escape_markdown(note(study, key, listed))}\n"
 
 
 def _latex(study: Study, key: str, listed: Sequence[Row]) -> str:
@@ -138,5 +138,5 @@ def _escape_latex(text: str) -> str:
     return "".join(IN_LATEX.get(one, one) for one in " ".join(text.split()))
 
 
-def _escape_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
     return re.sub(r"[\\`*_|<>\[\]]", r"\\\g<0>", " ".join(text.split()))

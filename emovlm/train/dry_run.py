@@ -5,6 +5,7 @@ The model is looked at without its weights, so that this takes seconds whatever 
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +32,8 @@ ROWS_LOOKED_AT = 16
 
 def dry_run(recipe: Recipe) -> None:
     """Print it to the terminal. Raises what the training would raise before its first step."""
-    console = Console()
+    # A pipe has no width; a table folded to 80 columns could not be read.
+    console = Console(width=None if sys.stdout.isatty() else 140)
     accumulation = accumulation_steps(recipe, processes.state().num_processes)
     splits = data_splits.load(recipe.data)
     rows = data_splits.pick(splits, "train")

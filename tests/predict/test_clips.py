@@ -117,3 +117,22 @@ def test_the_command_ends_with_one_where_a_clip_was_bad(plain_run, clip_of, tmp_
     done = runner.invoke(cli.app, ["predict", str(run.folder), clip, "evaluate.prior=blank"])
     assert done.exit_code == 0
     assert found.classes[found.predicted_N()[0]] in done.stdout
+
+
+def test_out_that_is_a_file_is_refused(tmp_path):
+    from emovlm import UserError
+    from emovlm.predict import batch
+
+    (tmp_path / "out").write_text("x")
+    with pytest.raises(UserError, match=r"--out .*: is a file; name a folder"):
+        batch._check_folder(tmp_path / "out")
+    batch._check_folder(tmp_path / "new")
+
+
+def test_window_goes_with_timeline():
+    from typer.testing import CliRunner
+
+    from emovlm import cli
+
+    found = CliRunner().invoke(cli.app, ["predict", "runs/x", "a.mp4", "--window", "1"])
+    assert str(found.exception) == "--window: goes with --timeline"

@@ -61,7 +61,8 @@ def test_a_folder_of_somebodys_disk_is_not_told(made, tmp_path):
         "x",
     )
     assert "ann" not in re.findall(r"\w+", text)
-    assert header(text)["base_model"] == "tiny"
+    assert "base_model" not in header(text), "only a name of the hub leads anywhere"
+    assert 'from_pretrained("folder/of/tiny")' in text
     assert "license_link" not in header(text)
 
 
@@ -162,3 +163,12 @@ def test_the_export_has_our_card_and_not_pefts_form(small, tmp_path):
     assert header(text)["library_name"] == "peft"
     assert "More Information Needed" not in text
     assert "# out" in text
+
+
+def test_names_of_classes_are_text_and_no_markup(made, tmp_path):
+    folder = made(tmp_path / "run")
+    path = folder / "report.json"
+    path.write_text(path.read_text().replace('"fear"', '"<b>fe|ar</b>"'))
+    text = card(folder, "x")
+    assert "<b>" not in text.replace("\\<b", "")
+    assert re.search(r"^\| \\<b\\>fe\\\|ar", text, re.MULTILINE)

@@ -94,7 +94,9 @@ class Count:
 
 def count(data: Data) -> list[Count]:
     """The set as it ships and is dealt out, uncut; of a set that ships folds every fold. Raises UserError."""
-    data = data.model_copy(update={"imbalance": None, "test_subset": None, "map": None})
+    # Beside a map the recipe's classes are those of another set.
+    classes = data.classes if data.map is None else None
+    data = data.model_copy(update={"imbalance": None, "test_subset": None, "map": None, "classes": classes})
     load = lookup.resolve(lookup.SOURCE, data.source)
     module = importlib.import_module(load.__module__)
     key = getattr(module, "PUBLISHED_BY", None)

@@ -89,13 +89,14 @@ def _told_briefly() -> Iterator[None]:
         raise UserError(told if len(told) <= MOST_TOLD else f"{told[: MOST_TOLD - 150]} ... {told[-140:]}") from None
 
 
+@_told_briefly()
 def gather(data: Data) -> Everything:
     """What there is, for `emovlm data check`. Raises UserError for whatever makes the rows no rows."""
     with mediafiles.collecting() as missing:
         found, default_classes = _call_source(data.source, data.args)
         rows = _checked_rows(found, data.source)
     given = data.classes if data.classes is not None and data.map is None else default_classes
-    order = labels.check_classes(given) if given is not None else _order_of(rows, data.source)
+    order = labels.check_classes(given) if given is not None else _order_of(rows, data.source, data.map)
     _check_labels(rows, order)
     if data.map is not None:
         total = len(rows)
@@ -146,9 +147,12 @@ def _checked_rows(found: Iterable[Mapping[str, Any]], source: str) -> Rows:
     return rows
 
 
-def _order_of(rows: Rows, source: str) -> list[str]:
+def _order_of(rows: Rows, source: str, table: Mapping[str, str | None] | None) -> list[str]:
     for row in rows:
         if "soft_label" in row and not isinstance(row["soft_label"], Mapping):
+            if table is not None:
+                # data.classes would name the classes that are mapped to: these are the keys.
+                return labels.check_classes(table)
             raise UserError(f"{row[PLACE]}: a soft_label as a list needs data.classes, which says its order")
     named = {row["label"] for row in rows if "label" in row}
     return labels.class_order(named.union(*(row.get("soft_label", ()) for row in rows)), f"data.source: {source}")

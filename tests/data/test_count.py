@@ -140,6 +140,14 @@ def test_the_set_is_counted_uncut(tmp_path):
     assert sum(sum(part.values()) for part in one.found.values()) == 60
 
 
+def test_the_set_is_counted_under_its_own_classes(tmp_path):
+    args = layouts.module("crema_d").write(tmp_path) | {"label": "intended"}
+    table = dict.fromkeys(crema_d.CLASSES) | {crema_d.CLASSES[0]: "bad", crema_d.CLASSES[1]: "worse"}
+    (mapped,) = count(Data.model_validate({"source": "crema_d", **args, "map": table, "classes": ["worse", "bad"]}))
+    (plain,) = count(Data.model_validate({"source": "crema_d", **args}))
+    assert (mapped.found, mapped.classes) == (plain.found, crema_d.CLASSES)
+
+
 def test_the_verb_says_it_in_one_line_and_is_content(tmp_path):
     args = layouts.module("ravdess").write(tmp_path / "set")
     recipe = layouts.text(

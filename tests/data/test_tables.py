@@ -306,3 +306,20 @@ def test_classes_of_one_set_under_those_of_another(tmp_path):
     assert recipes.load(tmp_path / "again.yaml") == found
     with pytest.raises(UserError, match=r"data.map: has no line for fear"):
         tables.load_rows(found.data.model_copy(update={"map": {k: v for k, v in table.items() if k != "fear"}}))
+
+
+def test_lists_of_shares_are_in_the_order_of_the_map(own):
+    rows = [{**row, "soft_label": [0.5, 0.2, 0.3], "label": None} for row in rows_of()]
+    table = {"sad": "low", "happy": "high", "fear": "low"}
+    by_split, order = load(own, rows, classes=["high", "low"], args={"map": table})
+    assert order == ["high", "low"]
+    assert by_split["train"][0]["soft_label"] == pytest.approx([0.2, 0.8])
+    assert by_split["train"][0]["label"] == "low"
+
+
+def test_a_fault_is_told_briefly_to_whoever_gathers_the_rows(own):
+    own.ROWS = [row | {"label": None, "apex_s": "late\nlater " * 1000} for row in rows_of()]
+    with pytest.raises(UserError) as caught:
+        tables.gather(data_of())
+    assert len(str(caught.value)) <= tables.MOST_TOLD
+    assert "\n" not in str(caught.value)

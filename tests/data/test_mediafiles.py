@@ -115,6 +115,11 @@ FOUND = [
     ("mafw", "data/clips", "00026.mp4", {"fold": 1}),
     ("casme2", "CASME2_RAW_selected", "sub02/EP02_02f/img147.jpg", {"grouping": "seven"}),
     ("casme2", "CASME2_RAW_selected", "sub02/EP02_02f", {"grouping": "seven"}),
+    ("cas_me2", "rawvideo", "s15/15_0101disgustingteeth.avi", {}),
+    ("smic", "SMIC_all_cropped/HS", "s1/micro/negative/s1_ne_01/reg_image036337.bmp", {}),
+    ("casme3", "Part_A_ME_clip/frame", "spNo.1_a_355", {}),
+    ("samm", "SAMM", "006/006_1_1/006_05562.jpg", {}),
+    ("samm_lv", "SAMM_longvideos", "006_1", {}),
     ("ravdess", ".", "Video_Speech_Actor_01/Actor_01/01-01-01-01-01-01-01.mp4", {}),
 ]
 

@@ -220,8 +220,14 @@ def provenance(recipe: Recipe, world_size: int, device: str) -> dict[str, Any]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write under a temporary name, then rename: a reader sees the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write under a temporary name, then rename: a reader sees the old file or the new one.
+
+    Raises UserError where a part of the way to it is a file, or may not be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: {path.parent} cannot be made ({error.strerror}); name another place") from error
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)

@@ -58,3 +58,11 @@ def test_report_parts_are_kept_apart(tmp_path):
 def test_a_folder_without_a_run_is_refused_with_the_remedy(tmp_path):
     with pytest.raises(UserError, match=r"is no run folder; give one, such as runs/mine"):
         runs.existing(tmp_path)
+
+
+def test_a_file_in_the_way_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for way in ("file/a.json", "file/b/a.json"):
+        with pytest.raises(UserError, match="cannot be made .*; name another place"):
+            runs.write_text(tmp_path / way, "text")
+    assert (tmp_path / "file").read_text() == "x"

@@ -63,6 +63,6 @@ def test_a_folder_without_a_run_is_refused_with_the_remedy(tmp_path):
 def test_a_file_in_the_way_is_one_line(tmp_path):
     (tmp_path / "file").write_text("x")
     for way in ("file/a.json", "file/b/a.json"):
-        with pytest.raises(UserError, match="cannot be made .*; name another place"):
+        with pytest.raises(UserError, match=r"cannot be made .*; name another place"):
             runs.write_text(tmp_path / way, "text")
     assert (tmp_path / "file").read_text() == "x"

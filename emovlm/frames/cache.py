@@ -85,6 +85,10 @@ class Cache:
             os.utime(path)
         return found
 
+    def holds(self, key: str) -> bool:
+        """Whether there is an entry, without reading it."""
+        return self._path(key).is_file()
+
     def put(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Keep arrays of at least one dimension. A folder that cannot take them costs time and changes no number."""
         kept = {name: np.ascontiguousarray(array) for name, array in arrays.items()}

@@ -89,14 +89,14 @@ def kept_tokens(collator: Collator, recipe: Recipe, model: Any, rows: datasets.D
     model.to(state.device).eval()
     found = KeptTokens(collator, recipe, weights_of(model, collator.processor))
     mine = [{**rows[int(k)], "row": int(k)} for k in drawn_K[state.process_index :: state.num_processes]]
-    missing = [row for row in mine if found.cache.get(found.key(row)) is None]
+    missing = [row for row in mine if not found.cache.holds(found.key(row))]
     for row in missing:
         found.keep(row, model)
     state.wait_for_everyone()
     visual_tokens.teach(model.get_base_model())
     if state.is_main_process:
         seconds = time.monotonic() - began
-        kept_K = np.array([found.cache.get(found.key({**rows[int(k)], "row": int(k)})) is not None for k in drawn_K])
+        kept_K = np.array([found.cache.holds(found.key(rows[int(k)])) for k in drawn_K])
         saved = int(times_K[kept_K].sum()) - (len(drawn_K) if missing else 0)
         Console(stderr=True).print(
             f"visual tokens of {kept_K.sum()} clips are kept in {recipe.frames.cache} ({len(missing)} of {len(mine)} "

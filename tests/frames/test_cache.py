@@ -369,3 +369,12 @@ def test_keys_hold_the_version(monkeypatch):
     before = caches.key_of("frames", 1)
     monkeypatch.setattr(caches, "VERSION", (2, *caches.VERSION[1:]))
     assert caches.key_of("frames", 1) != before
+
+
+def test_whether_an_entry_is_there_is_asked_without_reading_it(tmp_path, monkeypatch):
+    cache = Cache(tmp_path, 1e9)
+    key = caches.key_of("x")
+    assert not cache.holds(key)
+    cache.put(key, {"a": np.zeros(3)})
+    monkeypatch.setattr(Cache, "get", None)
+    assert cache.holds(key)

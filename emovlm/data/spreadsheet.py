@@ -73,7 +73,7 @@ def read_table(
 def read_cells(path: Path, sheet: str | None = None) -> Iterator[tuple[list[str], str]]:
     """(cells, place) of every line, also of empty ones. sheet: its name; by default the first. Raises UserError."""
     if path.suffix.lower() == ".csv":
-        yield from _csv_cells(path)
+        yield from (([_text(cell) for cell in cells], place) for cells, place in csv_cells(path))
     elif path.suffix.lower() == ".xlsx":
         yield from _xlsx_cells(path, sheet)
     else:
@@ -95,7 +95,8 @@ def _plain(text: str) -> str:
     return re.sub(r"[\W_]+", "", text).casefold()
 
 
-def _csv_cells(path: Path) -> Iterator[tuple[list[str], str]]:
+def csv_cells(path: Path) -> Iterator[tuple[list[str], str]]:
+    """(the cells of a record as they are written, where it ends). Raises UserError naming the line."""
     line = 0
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -103,7 +104,7 @@ def _csv_cells(path: Path) -> Iterator[tuple[list[str], str]]:
             reader = csv.reader(file, strict=True)
             for cells in reader:
                 line = reader.line_num
-                yield [_text(cell) for cell in cells], f"{path}:{reader.line_num}"
+                yield cells, f"{path}:{line}"
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except csv.Error as error:

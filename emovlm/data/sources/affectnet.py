@@ -17,7 +17,6 @@ intervals are by picture and optimistic. Verified against public code that reads
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +30,7 @@ from emovlm.data import leftout
 from emovlm.data.picturefolder import find_pictures
 from emovlm.data.schema import PLACE
 from emovlm.data.sources.folder import by_number
+from emovlm.data.spreadsheet import csv_cells
 from emovlm.lookup import near_miss
 
 CLASSES = ["neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt"]
@@ -90,23 +90,12 @@ def _later(top: Path, folder: str) -> Listed:
 
 
 def _first(path: Path) -> Listed:
-    line = 0
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            # strict: without it a quote that nothing closes takes all rows after it into one cell.
-            reader = csv.reader(file, strict=True)
-            for cells in reader:
-                line = reader.line_num
-                place = f"{path}:{line}"
-                if not cells or cells[0].strip() == FIRST_COLUMN:
-                    continue
-                if len(cells) != COLUMNS:
-                    raise UserError(f"{place}: {len(cells)} cells for {COLUMNS} columns ({FIRST_COLUMN}, ..., arousal)")
-                yield cells[0].strip(), _number(cells[EXPRESSION].strip(), place), place
-    except csv.Error as error:
-        raise UserError(f"{path}:{line + 1}: cannot be read as csv ({error}); close its quotes") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as csv ({error})") from None
+    for cells, place in csv_cells(path):
+        if not cells or cells[0].strip() == FIRST_COLUMN:
+            continue
+        if len(cells) != COLUMNS:
+            raise UserError(f"{place}: {len(cells)} cells for {COLUMNS} columns ({FIRST_COLUMN}, ..., arousal)")
+        yield cells[0].strip(), _number(cells[EXPRESSION].strip(), place), place
 
 
 def _one_line(error: BaseException) -> str:

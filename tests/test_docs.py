@@ -33,6 +33,7 @@ LAYERS = [
         "run",
         "demo",
         "places",
+        "console",
     },
     {"metrics"},
     {"longtail"},

@@ -30,16 +30,15 @@ def data_check(
     Writes data_check.json, the page data_check.html, and quarantine.jsonl for `data.quarantine`. It goes on where a
     killed check had stopped.
     """
-    from rich.console import Console
-
     from emovlm import recipe as recipes
     from emovlm.check.run import check
     from emovlm.check.telling import shown
+    from emovlm.console import stdout
     from emovlm.report.data_check import write_page
 
     folder = out or Path("runs") / f"{recipe.stem}-data"
     found = check(recipes.load(recipe, overrides), folder, workers)
-    console = Console(width=None if sys.stdout.isatty() else 140)
+    console = stdout()
     for part in shown(found):
         console.print(part, highlight=False)
     typer.echo(f"written to {write_page(folder)}", err=True)
@@ -99,13 +98,12 @@ def data_push(
 @app.command("count")
 def data_count(recipe: RecipePath, overrides: Overrides = None) -> None:
     """Count the rows of each class in each split (and official fold), beside the numbers that the authors published."""
-    from rich.console import Console
-
     from emovlm import recipe as recipes
+    from emovlm.console import stdout
     from emovlm.data.count import count, verdict
 
     counts = count(recipes.load(recipe, overrides).data)
-    console = Console(width=None if sys.stdout.isatty() else 140)
+    console = stdout()
     for one in counts:
         console.print(one.table())
     typer.echo(verdict(counts))

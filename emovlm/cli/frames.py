@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -26,13 +25,12 @@ def frames_report(
     out: Annotated[Path | None, typer.Option(help="A folder for coverage.json and coverage.svg.")] = None,
 ) -> None:
     """Show how much of the clips a recipe's frame policy sees, and what it can miss."""
-    from rich.console import Console
-
     from emovlm import recipe as recipes
+    from emovlm.console import stdout
     from emovlm.frames.report import frames_report as survey
 
     _, tables = survey(recipes.load(recipe, overrides), split, out)
-    console = Console(width=None if sys.stdout.isatty() else 140)
+    console = stdout()
     for table in tables:
         console.print(table)
     if out:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -30,7 +29,7 @@ def evaluate(
                 f"{foreign[0]}: a run folder is scored as it was trained, or its numbers would change their meaning; "
                 "with a recipe and another output= anything can be varied"
             )
-        run = runs.RunFolder(recipe)
+        run = runs.existing(recipe)
         found = recipes.load(run.recipe, overrides)
     else:
         found = recipes.load(recipe, overrides)
@@ -86,12 +85,11 @@ def compare(
     key: Annotated[str | None, typer.Option(help="The evaluation, such as test-likelihood.")] = None,
 ) -> None:
     """Compare runs on the same clips with the first one, by tests that know who is in the clips."""
-    from rich.console import Console
-
+    from emovlm.console import stdout
     from emovlm.report.compare import compare as compare_runs
 
     table, notes = compare_runs(folders, key)
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = stdout(160)
     console.print(table)
     for note in notes:
         console.print(note, markup=False, highlight=False)

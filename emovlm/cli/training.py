@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -21,16 +20,14 @@ def sample(
     ] = None,
 ) -> None:
     """Show what a training will draw of each class, without a model."""
-    from rich.console import Console
-
     from emovlm import recipe as recipes
     from emovlm import sample as samples
+    from emovlm.console import stdout
 
     found = samples.planned(recipes.load(recipe, overrides))
     if export:
         typer.echo(f"{samples.export(found, export)} rows written to {export}", err=True)
-    # A pipe has no width; a table folded to 80 columns could not be read.
-    Console(width=None if sys.stdout.isatty() else 140).print(samples.sampling_table(found))
+    stdout().print(samples.sampling_table(found))
 
 
 def enrich(

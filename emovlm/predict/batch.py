@@ -9,9 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TextIO
 
-from rich.console import Console
-
 from emovlm import UserError
+from emovlm.console import stdout
 from emovlm.enrich.progress import Progress
 from emovlm.frames.clip import ClipError
 from emovlm.predict import figure, shown, timeline
@@ -155,8 +154,7 @@ def _unused(name: str, names: set[str]) -> str:
 
 
 def _print(predictor: Predictor, content: Any) -> None:
-    # A pipe has no width; a table folded to 80 columns could not be read.
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = stdout(160)
     console.print(content, highlight=False)
     if predictor.changed:
         console.print(f"not as the run was scored: {', '.join(predictor.changed)}", markup=False, highlight=False)

@@ -5,13 +5,12 @@ The model is looked at without its weights, so that this takes seconds whatever 
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.console import Console
 
 from emovlm import processes
+from emovlm.console import stdout
 from emovlm.data import splits as data_splits
 from emovlm.enrich.run import all_texts, look_for
 from emovlm.models import load as models
@@ -32,8 +31,7 @@ ROWS_LOOKED_AT = 16
 
 def dry_run(recipe: Recipe) -> None:
     """Print it to the terminal. Raises what the training would raise before its first step."""
-    # A pipe has no width; a table folded to 80 columns could not be read.
-    console = Console(width=None if sys.stdout.isatty() else 140)
+    console = stdout()
     accumulation = accumulation_steps(recipe, processes.state().num_processes)
     splits = data_splits.load(recipe.data)
     rows = data_splits.pick(splits, "train")

@@ -96,11 +96,16 @@ class Cache:
         path = self._path(key)
         # At random: processes of two machines that share the folder may have the same number.
         temporary = path.with_name(f"{path.stem}.{os.urandom(8).hex()}{TEMPORARY}")
+        size = sum(array.nbytes for array in kept.values())
         try:
-            if self._make_room(sum(array.nbytes for array in kept.values())):
+            if self._make_room(size):
                 path.parent.mkdir(exist_ok=True)
                 save_file(kept, temporary)
                 os.replace(temporary, path)
+                if self._room < size:
+                    # Others may have found the same room meanwhile: whoever writes last sees all of it.
+                    self._room = -1
+                    self._make_room(0)
         except (OSError, SafetensorError) as error:
             temporary.unlink(missing_ok=True)
             message = f"frames.cache: {self.folder}: cannot be written ({error}); clips are decoded in every epoch"

@@ -378,3 +378,23 @@ def test_whether_an_entry_is_there_is_asked_without_reading_it(tmp_path, monkeyp
     cache.put(key, {"a": np.zeros(3)})
     monkeypatch.setattr(Cache, "get", None)
     assert cache.holds(key)
+
+
+def test_two_that_find_the_same_room_stay_within_it_together(tmp_path, monkeypatch):
+    """One writes while the other does: each had found room for one more."""
+    one, other = Cache(tmp_path, 100_000), Cache(tmp_path, 100_000)
+    entry = {"a": np.zeros((1, 30_000), np.uint8)}
+    for number in range(3):
+        one.put(caches.key_of(number), entry)
+    save, met = caches.save_file, []
+
+    def while_the_other_writes(arrays, path):
+        if not met:
+            met.append(path)
+            other.put(caches.key_of("other"), entry)
+        save(arrays, path)
+
+    monkeypatch.setattr(caches, "save_file", while_the_other_writes)
+    one.put(caches.key_of("one"), entry)
+    assert met
+    assert 60_000 < total(tmp_path) <= 100_000

@@ -166,7 +166,7 @@ def test_schema_and_version(tmp_path):
     ("arguments", "says"),
     [
         (["train", "nowhere.yaml"], "nowhere.yaml: no such file"),
-        (["evaluate", "{work}/runs"], "no such file"),
+        (["evaluate", "{work}/runs"], "is no run folder; give one, such as runs/mine"),
         (["report", "{work}"], "report.json"),
         (["train", "mine.yaml", "output=new", "--launch", "nowhere.yaml"], "--launch: nowhere.yaml: no such file"),
         (["train", "mine.yaml", "seed=1", "--dry-run", "data.root=/nowhere"], "/nowhere"),

@@ -18,31 +18,7 @@ from emovlm.recipe import Data
 
 from . import layouts
 from .layouts._films import damaged
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """A function: the name of a layout -> its folder, written once."""
-    known = {}
-
-    def written(name):
-        if name not in known:
-            known[name] = tmp_path_factory.mktemp(name)
-            layouts.module(name).write(known[name])
-        return str(known[name])
-
-    return written
-
-
-def by_id(rows):
-    return {row["id"]: row for row in rows}
-
-
-def refused(load, *args, **kwargs):
-    with pytest.raises(UserError) as caught:
-        load(*args, **kwargs)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+from .reading import by_id, refused
 
 
 class TestRafDb:

@@ -3,20 +3,12 @@
 Times are worked by hand: a frame's number less that of the first frame shown, over the frames a second.
 """
 
-import contextlib
-import random
 import warnings
-import zipfile
 from pathlib import Path
 
 import openpyxl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from emovlm import UserError
-from emovlm.data import spreadsheet
-from emovlm.data.films import Film, Numbering, action_units, event, read_film
 from emovlm.data.leftout import LeftOut
 from emovlm.data.sources import cas_me2, casme2, casme3, megc2019, samm, samm_lv, smic
 from emovlm.data.tables import gather
@@ -24,7 +16,7 @@ from emovlm.frames.look import glance
 from emovlm.recipe import Data, Frames
 
 from . import layouts
-from .layouts._films import damaged, film, workbook
+from .layouts._films import film, workbook
 from .reading import by_id, refused
 
 
@@ -249,115 +241,3 @@ def test_each_grouping_is_of_the_published_classes(module):
     assert set(module.GROUPINGS) == set(module.PUBLISHED)
     for name, grouping in module.GROUPINGS.items():
         assert set(grouping.values()) == set(module.PUBLISHED[name]["all"])
-
-
-class TestSpreadsheet:
-    COLUMNS = {"clip": ("Filename",), "onset": ("OnsetFrame", "Onset Frame"), "units": ("AU",)}
-
-    def read(self, path, **more):
-        return [row for row, _ in spreadsheet.read_table(path, self.COLUMNS, **more)]
-
-    def test_numbers_are_written_as_they_were_typed(self, tmp_path):
-        lines = [
-            ["notes"],
-            [None],
-            ["Filename", None, "Onset\nFrame", "AU"],
-            ["01", 1.5, 46.0, None],
-            [None, 3],
-            [1, 2, "/"],
-        ]
-        path = workbook(tmp_path / "a.xlsx", {"first": [["nothing"]], "second": lines})
-        assert self.read(path, sheet="second") == [
-            {"clip": "01", "onset": "46", "units": ""},
-            {"clip": "1", "onset": "/", "units": ""},
-        ]
-        assert "no line names the columns Filename, OnsetFrame, AU" in refused(self.read, path)
-        assert "has no sheet 'third'; it has first, second" in refused(self.read, path, sheet="third")
-
-    def test_damaged_and_old_files_are_refused(self, tmp_path):
-        (tmp_path / "a.xlsx").write_bytes(b"PK\x03\x04 and then nothing")
-        assert "cannot be read as a spreadsheet" in refused(self.read, tmp_path / "a.xlsx")
-        assert "only .xlsx and .csv are read" in refused(self.read, tmp_path / "a.xls")
-        (tmp_path / "a.csv").write_bytes("Filename,\xe4".encode("latin-1"))
-        assert "is not UTF-8" in refused(self.read, tmp_path / "a.csv")
-
-    def test_a_quote_that_nothing_closes_takes_no_rows_with_it(self, tmp_path):
-        layouts.text(tmp_path / "a.csv", "Filename,OnsetFrame,AU", "a,1,4", 'b,2,"5', "c,3,6", "d,4,7")
-        assert "a.csv:3: cannot be read as csv (unexpected end of data)" in refused(self.read, tmp_path / "a.csv")
-
-    def test_files_changed_at_random_are_read_or_refused(self, tmp_path):
-        path = workbook(tmp_path / "a.xlsx", {"a": [["Filename", "OnsetFrame", "AU"], ["a", 1, "4"], ["b", 2, "5"]]})
-        whole, dice = zipfile.ZipFile(path), random.Random(0)
-        parts = {name: whole.read(name) for name in whole.namelist()}
-        for _ in range(60):
-            with zipfile.ZipFile(path, "w") as changed:
-                for name, content in parts.items():
-                    changed.writestr(name, damaged(content, dice) if dice.random() < 0.3 else content)
-            if dice.random() < 0.5:
-                path.write_bytes(damaged(path.read_bytes(), dice))
-            with contextlib.suppress(UserError):
-                self.read(path)
-
-    def test_one_table_or_the_one_that_is_named(self, tmp_path):
-        for name in ("CASME2-a.xlsx", "CASME2-b.csv", "~CASME2.xlsx"):
-            (tmp_path / name).touch()
-        assert "holds 2 tables CASME2" in refused(spreadsheet.find_sheet, tmp_path, "CASME2")
-        assert spreadsheet.find_sheet(tmp_path, "CASME2", "CASME2-b.csv").name == "CASME2-b.csv"
-        assert "there is no file" in refused(spreadsheet.find_sheet, tmp_path, "CASME2", "c.csv")
-
-
-class TestFilms:
-    def test_numbers_decide_and_not_the_order_of_names(self, tmp_path):
-        film(tmp_path / "a", "img{}.jpg", [9, 10, 100])
-        found = read_film(tmp_path / "a", 10.0, "here", tmp_path)
-        assert list(found.pictures) == [9, 10, 100]
-        assert found.numbering == Numbering(9, 100, 10.0)
-        assert found.cut(10, 50, "here").first == 10
-        assert "no frame from 11 to 99; the folder has 9 to 100" in refused(found.cut, 11, 99, "here")
-
-    @given(st.sets(st.integers(0, 300), min_size=1), st.sampled_from([25.0, 30.0, 200.0]))
-    def test_at_any_time_the_newest_frame_is_shown(self, numbers, fps):
-        shown = Film(Path("a"), {number: str(number) for number in sorted(numbers)}, fps)
-        columns, numbering = shown.columns(), shown.numbering
-        assert numbering is not None
-        assert len(columns["media"]) == max(numbers) - min(numbers) + 1
-        for number in numbers:
-            assert columns["media"][round(numbering.at_s(number) * fps)] == str(number)
-        for place, path in enumerate(columns["media"]):
-            assert int(path) == max(number for number in numbers if number <= min(numbers) + place)
-        assert columns.get("missing_frames", 0) == len(columns["media"]) - len(numbers)
-
-    def test_two_files_of_one_number_are_refused(self, tmp_path):
-        film(tmp_path / "a", "img{}.jpg", [7])
-        film(tmp_path / "a", "img00{}.jpg", [7])
-        assert "are both frame" in refused(read_film, tmp_path / "a", 10.0, "here", tmp_path)
-
-    def test_a_picture_that_is_no_frame_is_told_by_its_number(self, tmp_path):
-        film(tmp_path / "a", "img{}.jpg", [7, 8, 20140508])
-        message = "3 pictures have numbers from 7 to 20140508; move those away"
-        assert message in refused(read_film, tmp_path / "a", 10.0, "here", tmp_path)
-
-    def test_folders_without_numbered_pictures_are_refused(self, tmp_path):
-        (tmp_path / "a").mkdir()
-        (tmp_path / "a" / "notes7.txt").touch()
-        assert "here: the folder" in refused(read_film, tmp_path / "a", 10.0, "here", tmp_path)
-        assert "here: names 'b', but there is no file" in refused(read_film, tmp_path / "b", 10.0, "here", tmp_path)
-
-    @pytest.mark.parametrize(
-        ("frames", "found"),
-        [
-            ((11, 12, 14), {"onset_s": 0.1, "apex_s": 0.2, "offset_s": 0.4}),
-            ((11, None, None), {"onset_s": 0.1}),
-            ((11, 30, None), {"onset_s": 0.1, "apex_s": 2.0}),
-            ((None, 12, 14), {}),
-            ((11, 10, 14), {"onset_s": 0.1, "offset_s": 0.4, "annotation_note": "apex 10 outside of 11 to 14"}),
-            ((11, 12, 10), {"onset_s": 0.1, "apex_s": 0.2, "annotation_note": "offset 10 before onset 11"}),
-        ],
-    )
-    def test_events_in_seconds(self, frames, found):
-        onset, apex, offset = frames
-        assert event(Numbering(10, 20, 10.0), onset, apex, offset, "here") == pytest.approx(found)
-
-    def test_action_units_without_side_and_strength(self):
-        assert action_units("R14A or 17A, A1B+4") == ["AU14", "AU17", "AU1", "AU4"]
-        assert action_units("/") == []

@@ -20,7 +20,7 @@ import yaml
 from emovlm import run as runs
 from emovlm.longtail.plan import plan
 from emovlm.recipe import resolved
-from emovlm.train import dashboard_runs, dashboards, terminal
+from emovlm.train import dashboard_runs, dashboards
 
 ROOT = Path(__file__).parents[2]
 CLIPS = ROOT / "emovlm" / "demo" / "clips" / "train"
@@ -147,44 +147,6 @@ def test_logging_the_ledger_changes_nothing_else(recipe_of, tmp_path, capsys, mo
     assert "ledger" not in run.log.read_text() + said
     weights = "adapter_model.safetensors"
     assert (run.adapter / weights).read_bytes() == (without.adapter / weights).read_bytes()
-
-
-class State:
-    is_world_process_zero, global_step, max_steps = True, 10, 30
-
-
-def test_the_bar_shows_loss_and_uar_and_nothing_else():
-    shown = []
-
-    class Onto:
-        set_postfix_str = staticmethod(shown.append)
-
-    bar = terminal.Bar()
-    bar.training_bar = Onto
-    bar.on_log(None, State, None, logs={"ledger/most_repeated": 3})
-    bar.on_log(None, State, None, logs={"loss": 0.51234, "loss/fear": 1.0})
-    bar.on_log(None, State, None, logs={"validation_uar": 0.25, "validation_war": 0.5})
-    assert shown == ["loss 0.5123", "loss 0.5123, validation UAR 0.250"]
-
-
-def test_without_a_terminal_a_report_is_a_line_with_the_time_left(capsys, monkeypatch):
-    now_s = iter([100.0, 105.0])
-    monkeypatch.setattr(terminal.time, "monotonic", lambda: next(now_s))
-    lines = terminal.Lines.__new__(terminal.Lines)
-    lines.latest, lines.first_step = terminal.Latest(), 0
-    lines.on_train_begin(None, type("Begun", (), {"global_step": 0}), None)
-    lines.on_log(None, State, None, logs={"recall/fear": 1.0})
-    lines.on_log(None, State, None, logs={"loss": 0.51234, "loss/fear": 1.0})
-    assert capsys.readouterr().out == "step 10/30, 0:00:10 left: loss 0.5123\n", "10 steps in 5 s, 20 to go"
-
-
-@pytest.mark.parametrize(("is_terminal", "job", "bar"), [(True, None, True), (True, "7", False), (False, None, False)])
-def test_a_bar_only_on_a_terminal_and_not_under_slurm(monkeypatch, is_terminal, job, bar):
-    monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal, raising=False)
-    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    if job:
-        monkeypatch.setenv("SLURM_JOB_ID", job)
-    assert terminal.has_bar() is bar
 
 
 INSTALLED = [name for name in ("wandb", "tensorboard", "trackio") if importlib.util.find_spec(name)]

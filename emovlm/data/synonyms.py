@@ -103,24 +103,30 @@ def class_mapping(classes: Sequence[str], onto: Sequence[str]) -> dict[str, str]
             missing.append(f"{name} ({' or '.join(match)}?)" if match else name)
     if missing:
         raise UserError(
-            f"data.classes: {', '.join(missing)} cannot be matched with one of {', '.join(onto)}; leave the rows of "
-            "these classes out, or rename them with data.names"
+            f"data.map: {', '.join(missing)} cannot be matched with one of {', '.join(onto)}; give each a line "
+            "there, a class or null to leave its clips out"
         )
     return found
 
 
 def rows_in_classes(
-    rows: Sequence[Mapping[str, Any]], classes: Sequence[str], table: Mapping[str, str | None]
+    rows: Sequence[Mapping[str, Any]],
+    classes: Sequence[str],
+    table: Mapping[str, str | None],
+    onto: Sequence[str] | None = None,
 ) -> tuple[list[dict[str, Any]], list[str], Counter[str]]:
     """Rows of one set under the classes of another. -> (rows, the other classes in the table's order, rows left out).
 
-    table: every one of `classes` -> a class of the other set, or None to leave its rows out. The shares of a soft_label
-    (a list in the order of `classes`) are added up, by name; without those of classes left out they sum to 1 again.
-    Raises UserError for a class that the table does not have, or has and is none.
+    table: every one of `classes` -> a class of the other set, or None to leave its rows out. onto: the other set's
+    classes; what `class_mapping` finds among them needs no line. The shares of a soft_label (a list in the order of
+    `classes`) are added up, by name; without those of classes left out they sum to 1 again. Raises UserError for a
+    class that the table does not have, or has and is none.
     """
     unknown = [name for name in table if name not in classes]
     if unknown:
         raise UserError(f"data.map: '{unknown[0]}' is no class of these rows; {near_miss(unknown[0], classes)}")
+    if onto is not None:
+        table = {**table, **class_mapping([name for name in classes if name not in table], onto)}
     unmapped = [name for name in classes if name not in table]
     if unmapped:
         raise UserError(

@@ -100,7 +100,7 @@ def gather(data: Data) -> Everything:
     _check_labels(rows, order)
     if data.map is not None:
         total = len(rows)
-        rows, others, left = rows_in_classes(rows, order, data.map)
+        rows, others, left = rows_in_classes(rows, order, data.map, data.classes)
         leftout.tell(data.source, total, left)
         order = labels.check_classes(data.classes if data.classes is not None else others)
         _check_labels(rows, order)

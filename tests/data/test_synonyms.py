@@ -101,9 +101,9 @@ def test_a_class_maps_onto_a_broader_one_where_its_own_is_not_there():
 
 
 def test_what_has_no_counterpart_is_refused_by_name():
-    with pytest.raises(UserError, match=r"data.classes: contempt, anxiety, helplessness, disappointment cannot be"):
+    with pytest.raises(UserError, match=r"data.map: contempt, anxiety, helplessness, disappointment cannot be"):
         class_mapping(SETS["mafw"], DFEW)
-    with pytest.raises(UserError, match=r"data.classes: neutral cannot be matched .*negative, positive, surprise"):
+    with pytest.raises(UserError, match=r"data.map: neutral cannot be matched .*negative, positive, surprise"):
         class_mapping(["neutral", "sad"], SETS["megc"])
     # A broader class says too little about a narrower one.
     with pytest.raises(UserError, match="positive"):

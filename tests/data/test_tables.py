@@ -304,8 +304,14 @@ def test_classes_of_one_set_under_those_of_another(tmp_path):
     assert Counter(row["label"] for row in rows["test"]) == {"joy": 80, "sadness": 40}
     (tmp_path / "again.yaml").write_text(yaml.safe_dump(recipes.resolved(found)))
     assert recipes.load(tmp_path / "again.yaml") == found
+    without = {key: value for key, value in table.items() if key != "fear"}
+    with pytest.raises(UserError, match=r"data.map: fear cannot be matched with one of sadness, joy; give each a line"):
+        tables.load_rows(found.data.model_copy(update={"map": without}))
     with pytest.raises(UserError, match=r"data.map: has no line for fear"):
-        tables.load_rows(found.data.model_copy(update={"map": {k: v for k, v in table.items() if k != "fear"}}))
+        tables.load_rows(found.data.model_copy(update={"map": without, "classes": None}))
+    # What is the same emotion by another word needs no line.
+    short = {key: value for key, value in table.items() if key not in ("happy", "sad")}
+    assert tables.load_rows(found.data.model_copy(update={"map": short})) == (rows, order)
 
 
 def test_lists_of_shares_are_in_the_order_of_the_map(own):
